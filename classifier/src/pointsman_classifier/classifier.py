@@ -1,0 +1,155 @@
+"""The classifier: text in, profile out, in well under a millisecond on one core."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+from tokenizers import Tokenizer
+
+from pointsman_classifier.errors import ModelFileError
+from pointsman_classifier.excerpt import cut_text, cut_tokens
+from pointsman_classifier.features import compute_features
+from pointsman_classifier.model_file import (
+    HEADS,
+    JOINT_HEADS,
+    NETWORK_NAME,
+    TOKENIZER_NAME,
+    Calibration,
+    ModelFile,
+    read_model,
+)
+from pointsman_classifier.profile import Profile, Reading
+
+_ERRORS_ONLY = 3
+_UNKNOWN_TOKEN_ID = 0
+
+
+class Classifier:
+    """Reads prompts. Make one a process with :meth:`load`; it may be shared by threads.
+
+    Attributes:
+        version: the model's name and the beginning of its sha256, as in ``pointsman-1@0a1b2c3d``.
+        labels: per head the labels it can give; ``complexity`` and ``urgency`` ascend from low
+            to high.
+    """
+
+    version: str
+    labels: Mapping[str, tuple[str, ...]]
+
+    def __init__(self, model: ModelFile, session: object, tokenizer: Tokenizer) -> None:
+        """For :meth:`load`: takes what was verified and opened there."""
+        self.version = model.version
+        self.labels = MappingProxyType(model.labels)
+        self._calibration = model.calibration
+        self._window = model.window
+        self._session: onnxruntime.InferenceSession = session
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Classifier:
+        """Opens a model folder; without ``path`` the one that comes with this package.
+
+        Takes some tens of milliseconds. The session runs in the caller's thread and starts none of
+        its own.
+
+        Raises:
+            ModelFileError: a file is missing, damaged or of another format.
+        """
+        folder = Path(__file__).parent / "model" if path is None else path
+        model = read_model(folder)
+        session = _open_session(folder / NETWORK_NAME, model.network)
+        tokenizer = _open_tokenizer(folder / TOKENIZER_NAME, model.tokenizer)
+        return cls(model, session, tokenizer)
+
+    def classify(self, text: str) -> Profile:
+        """Reads one prompt. Safe to call from several threads at once.
+
+        Any string will do: empty, a million characters, lone surrogates. The work is bounded
+        whatever the length: at most ``window.chars`` characters are tokenized.
+        """
+        started = time.perf_counter()
+        excerpt = cut_text(text, self._window)
+        all_ids = self._tokenizer.encode(excerpt, add_special_tokens=False).ids
+        ids = cut_tokens(all_ids, self._window) or [_UNKNOWN_TOKEN_ID]
+        inputs = {
+            "ids": np.asarray([ids], dtype=np.int32),
+            "features": compute_features(text, excerpt)[np.newaxis],
+        }
+        logits: list[float] = self._session.run(None, inputs)[0][0].tolist()
+        readings = _read_heads(logits, self.labels, self._calibration)
+        return Profile(
+            task_type=readings["task_type"],
+            complexity=readings["complexity"],
+            urgency=readings["urgency"],
+            domain=readings["domain"],
+            tone=readings["tone"],
+            confidence=_joint_confidence(readings, self._calibration),
+            tokens=_extrapolate(len(all_ids), len(excerpt), len(text)),
+            truncated=len(ids) < len(all_ids) or len(excerpt) < len(text),
+            duration_s=time.perf_counter() - started,
+        )
+
+
+def _open_session(path: Path, network: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # One prompt is too little work to share: a second thread costs more in waking than it saves,
+    # and the server runs one process a core.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's own error classes share no narrower public base
+        cause = f"onnxruntime {onnxruntime.__version__} refuses it: {error}"
+        raise ModelFileError(path, cause, "Upgrade onnxruntime, or rebuild the model.") from error
+
+
+def _open_tokenizer(path: Path, definition: str) -> Tokenizer:
+    try:
+        return Tokenizer.from_str(definition)
+    except Exception as error:  # tokenizers raises bare Exception
+        cause = f"the tokenizers library refuses it: {error}"
+        raise ModelFileError(path, cause, "Upgrade tokenizers, or rebuild the model.") from error
+
+
+def _read_heads(
+    logits: list[float], labels: Mapping[str, tuple[str, ...]], calibration: Calibration
+) -> dict[str, Reading]:
+    readings = {}
+    start = 0
+    for head, temperature in zip(HEADS, calibration.temperatures, strict=True):
+        names = labels[head]
+        readings[head] = _read_head(logits[start : start + len(names)], names, temperature)
+        start += len(names)
+    return readings
+
+
+def _read_head(logits: list[float], names: tuple[str, ...], temperature: float) -> Reading:
+    peak = max(logits)
+    weights = [math.exp((logit - peak) / temperature) for logit in logits]
+    total = sum(weights)
+    scores = sorted(
+        ((name, weight / total) for name, weight in zip(names, weights, strict=True)),
+        key=lambda score: -score[1],
+    )
+    return Reading(value=scores[0][0], confidence=scores[0][1], scores=tuple(scores))
+
+
+def _joint_confidence(readings: Mapping[str, Reading], calibration: Calibration) -> float:
+    """Platt's scaling on the logs of the three confidences; exact product at weights 1, bias 0."""
+    score = calibration.joint_bias
+    for head, weight in zip(JOINT_HEADS, calibration.joint_weights, strict=True):
+        score += weight * math.log(readings[head].confidence)
+    return 1.0 / (1.0 + math.exp(-score))
+
+
+def _extrapolate(tokens: int, chars_read: int, chars: int) -> int:
+    return tokens if chars_read >= chars else round(tokens * chars / chars_read)

@@ -1,0 +1,88 @@
+"""One answer over one call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
+
+import grpc
+from pointsman.v1.router_service_pb2 import CompleteRequest, CompleteResponse, CompletionEvent
+
+from pointsman_client.answer import Answer
+from pointsman_client.errors import PointsmanError, from_rpc_error
+
+_END_GRACE_S = 1.0
+
+CompleteCall: TypeAlias = "grpc.aio.UnaryStreamCall[CompleteRequest, CompleteResponse]"
+
+
+class Completion(Answer):
+    """The answer to ``Client.complete``. See ``Answer``.
+
+    A task that is cancelled while it reads cancels the call, and with it the server's work.
+    """
+
+    def __init__(self, start: Callable[[], CompleteCall], target: str) -> None:
+        super().__init__()
+        self._start = start
+        self._target = target
+        self._call: CompleteCall | None = None
+        self._responses: AsyncIterator[CompleteResponse] | None = None
+        self._answered = False
+
+    def cancel(self) -> None:
+        """Stop the answer: the server stops its provider calls. No effect once it is whole."""
+        if self.completed is None and self._error is None:
+            self._cancelled = True
+            if self._call is not None:
+                self._call.cancel()
+
+    async def aclose(self) -> None:
+        """Stop the answer if it is still coming; otherwise let the call end in peace."""
+        if self.completed is not None:
+            # The status is still to come. To cancel now would look like a caller who left.
+            with contextlib.suppress(PointsmanError, TimeoutError):
+                async with asyncio.timeout(_END_GRACE_S):
+                    await self._next_event()
+        self.cancel()
+        if self._call is not None:
+            self._call.cancel()
+
+    async def _next_event(self) -> CompletionEvent | None:
+        while (response := await self._next_response()) is not None:
+            try:
+                known = self._state.accept(response.event)
+            except PointsmanError:
+                if self._call is not None:
+                    self._call.cancel()
+                raise
+            if known:
+                return response.event
+        return None
+
+    async def _next_response(self) -> CompleteResponse | None:
+        if self._responses is None:
+            if self._cancelled:
+                return None
+            self._call = self._start()
+            self._responses = aiter(self._call)
+        try:
+            response = await anext(self._responses)
+        except StopAsyncIteration:
+            return None
+        except asyncio.CancelledError:
+            # gRPC tells the reader of a call cancelled on this side in the same way as asyncio
+            # tells a task that it is being cancelled.
+            self._cancelled = self.completed is None
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return None
+        except grpc.aio.AioRpcError as error:
+            if self.completed is not None:
+                return None
+            raise from_rpc_error(error, self._target, answered=self._answered) from error
+        self._answered = True
+        return response

@@ -1,0 +1,1 @@
+"""Generated from protos/pointsman/v1; do not edit."""

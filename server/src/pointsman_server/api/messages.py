@@ -1,0 +1,116 @@
+"""Conversations: protobuf to domain and back, and what makes one well-formed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pointsman.v1 import message_pb2
+
+from pointsman_server.api.names import ROLES
+from pointsman_server.api.validate import Violations
+from pointsman_server.domain.messages import Message, Part, Role, Text, ToolCall, ToolResult
+
+MAX_MESSAGES = 4096
+MAX_NAME = 64
+
+_PARTS_OF_ROLE: dict[Role, tuple[type, ...]] = {
+    Role.SYSTEM: (Text,),
+    Role.USER: (Text,),
+    Role.ASSISTANT: (Text, ToolCall),
+    Role.TOOL: (ToolResult,),
+}
+
+
+def to_messages(
+    field: str, messages: Sequence[message_pb2.Message], violations: Violations
+) -> tuple[Message, ...]:
+    """Each message by itself; whether they make a conversation is `check_conversation`'s matter."""
+    if len(messages) > MAX_MESSAGES:
+        violations.add(field, f"has {len(messages)} messages; the limit is {MAX_MESSAGES}")
+        return ()
+    converted = (
+        _message(f"{field}[{i}]", message, violations) for i, message in enumerate(messages)
+    )
+    return tuple(m for m in converted if m is not None)
+
+
+def check_conversation(field: str, messages: Sequence[Message], violations: Violations) -> None:
+    """Note what keeps ``messages`` from being a conversation that a model can answer."""
+    if not messages:
+        violations.add(field, "is required")
+        return
+    last = messages[-1]
+    if last.role not in (Role.USER, Role.TOOL):
+        problem = f"the last message is the {last.role.value}'s: there is nothing to answer"
+        violations.add(f"{field}[{len(messages) - 1}].role", problem)
+    elif last.role is Role.USER and not last.text.strip():
+        violations.add(f"{field}[{len(messages) - 1}].parts", "the prompt is empty")
+    open_calls: dict[str, str] = {}
+    for i, message in enumerate(messages):
+        if open_calls and message.role is not Role.TOOL:
+            break
+        for j, part in enumerate(message.parts):
+            at = f"{field}[{i}].parts[{j}]"
+            if isinstance(part, ToolCall):
+                open_calls[part.call_id] = f"{at}.tool_call.call_id"
+            elif isinstance(part, ToolResult) and open_calls.pop(part.call_id, None) is None:
+                problem = f"answers no tool call: {part.call_id!r} is not open here"
+                violations.add(f"{at}.tool_result.call_id", problem)
+    for call_id, at in open_calls.items():
+        violations.add(at, f"the call {call_id!r} has no tool result after it")
+
+
+def _message(field: str, message: message_pb2.Message, violations: Violations) -> Message | None:
+    role = violations.enum(f"{field}.role", message.role, ROLES)
+    if not message.parts:
+        violations.add(f"{field}.parts", "is required")
+    if role is None:
+        return None
+    parts: list[Part] = []
+    for i, part in enumerate(message.parts):
+        converted = _part(f"{field}.parts[{i}]", part, violations)
+        if converted is None:
+            continue
+        if not isinstance(converted, _PARTS_OF_ROLE[role]):
+            kind = part.WhichOneof("content")
+            violations.add(f"{field}.parts[{i}].{kind}", f"cannot stand in a {role.value} message")
+        parts.append(converted)
+    return Message(role, tuple(parts))
+
+
+def _part(field: str, part: message_pb2.Part, violations: Violations) -> Part | None:
+    match part.WhichOneof("content"):
+        case "text":
+            return Text(part.text)
+        case "tool_call":
+            call = part.tool_call
+            _required(f"{field}.tool_call.call_id", call.call_id, violations)
+            _required(f"{field}.tool_call.name", call.name, violations)
+            violations.json_object(f"{field}.tool_call.arguments_json", call.arguments_json)
+            return ToolCall(call.call_id, call.name, call.arguments_json)
+        case "tool_result":
+            result = part.tool_result
+            _required(f"{field}.tool_result.call_id", result.call_id, violations)
+            return ToolResult(result.call_id, result.text, result.is_error)
+        case _:
+            violations.add(field, "is empty, or a kind of content that this server does not know")
+            return None
+
+
+def _required(field: str, value: str, violations: Violations) -> None:
+    if not value:
+        violations.add(field, "is required")
+
+
+def to_tool_call_pb(call: ToolCall) -> message_pb2.ToolCall:
+    """A tool call for the wire."""
+    return message_pb2.ToolCall(
+        call_id=call.call_id, name=call.name, arguments_json=call.arguments_json
+    )
+
+
+def answer_message(text: Iterable[str], calls: Iterable[ToolCall]) -> Message | None:
+    """What the assistant said, as a message; ``None`` where it said nothing."""
+    said = "".join(text)
+    parts: tuple[Part, ...] = ((Text(said),) if said else ()) + tuple(calls)
+    return Message(Role.ASSISTANT, parts) if parts else None

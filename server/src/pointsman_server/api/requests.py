@@ -1,0 +1,320 @@
+"""Requests: protobuf to domain, everything checked, every fault with its field."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Protocol
+
+from pointsman.v1 import classification_pb2, decision_pb2, message_pb2, router_service_pb2
+
+from pointsman_server.api import names
+from pointsman_server.api.call import Call
+from pointsman_server.api.messages import check_conversation, to_messages
+from pointsman_server.api.validate import Violations
+from pointsman_server.domain.decision import RoutingConstraints
+from pointsman_server.domain.messages import GenerationOptions, Message, Tool
+from pointsman_server.domain.profile import ProfileOverrides
+from pointsman_server.domain.request import CallContext, ExecutionOptions, Request
+
+MAX_OUTPUT_TOKENS = 1_000_000
+MAX_ID = 256
+MAX_TAGS = 16
+MAX_TOOLS = 128
+MAX_STOP_SEQUENCES = 4
+MAX_COST_NANOS = 1_000_000 * 1_000_000_000
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+class _Routable(Protocol):
+    """What RouteRequest and CompleteRequest have in common."""
+
+    @property
+    def context(self) -> router_service_pb2.CallContext: ...
+    @property
+    def overrides(self) -> classification_pb2.ClassificationOverrides: ...
+    @property
+    def constraints(self) -> decision_pb2.RoutingConstraints: ...
+    @property
+    def generation(self) -> message_pb2.GenerationOptions: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDefaults:
+    """What holds for every turn of a Chat."""
+
+    history: tuple[Message, ...]
+    context: CallContext
+    constraints: RoutingConstraints
+    generation: GenerationOptions
+    execution: ExecutionOptions
+
+
+def from_classify(
+    message: router_service_pb2.ClassifyRequest, call: Call, total_s: float
+) -> Request:
+    """A request to read.
+
+    Raises:
+        InvalidRequest: with every field that is malformed.
+    """
+    violations = Violations()
+    messages = to_messages("messages", message.messages, violations)
+    overrides = _overrides("overrides", message.overrides, violations)
+    return _request(messages, call, total_s, violations, overrides=overrides)
+
+
+def from_route(message: router_service_pb2.RouteRequest, call: Call, total_s: float) -> Request:
+    """A request to route.
+
+    Raises:
+        InvalidRequest: with every field that is malformed.
+    """
+    violations = Violations()
+    messages = to_messages("messages", message.messages, violations)
+    return _routable(message, messages, call, total_s, violations, ExecutionOptions())
+
+
+def from_complete(
+    message: router_service_pb2.CompleteRequest, call: Call, total_s: float
+) -> Request:
+    """A request to answer.
+
+    Raises:
+        InvalidRequest: with every field that is malformed.
+    """
+    violations = Violations()
+    messages = to_messages("messages", message.messages, violations)
+    if message.request_id:
+        try:
+            uuid.UUID(message.request_id)
+        except ValueError:
+            violations.add("request_id", "is not a UUID")
+    execution = _execution("execution", message.execution, violations)
+    return _routable(message, messages, call, total_s, violations, execution)
+
+
+def from_setup(setup: router_service_pb2.ChatSetup) -> ChatDefaults:
+    """The defaults of a conversation.
+
+    Raises:
+        InvalidRequest: with every field that is malformed.
+    """
+    violations = Violations()
+    defaults = ChatDefaults(
+        history=to_messages("setup.history", setup.history, violations),
+        context=_context("setup.context", setup.context, violations),
+        constraints=_constraints("setup.constraints", setup.constraints, violations),
+        generation=_generation("setup.generation", setup.generation, violations),
+        execution=_execution("setup.execution", setup.execution, violations),
+    )
+    violations.raise_if_any()
+    return defaults
+
+
+def from_turn(
+    turn: router_service_pb2.ChatTurn,
+    defaults: ChatDefaults,
+    history: tuple[Message, ...],
+    call: Call,
+    total_s: float,
+) -> Request:
+    """One turn of a conversation, as a request of its own.
+
+    Raises:
+        InvalidRequest: with every field that is malformed.
+    """
+    violations = Violations()
+    messages = to_messages("turn.messages", turn.messages, violations)
+    if not turn.messages:
+        violations.add("turn.messages", "is required")
+    constraints = defaults.constraints
+    if turn.HasField("constraints"):
+        constraints = _constraints("turn.constraints", turn.constraints, violations)
+    violations.raise_if_any()
+    return _request(
+        history + messages,
+        call,
+        total_s,
+        violations,
+        context=defaults.context,
+        overrides=_overrides("turn.overrides", turn.overrides, violations),
+        constraints=constraints,
+        generation=defaults.generation,
+        execution=defaults.execution,
+    )
+
+
+def _routable(
+    message: _Routable,
+    messages: tuple[Message, ...],
+    call: Call,
+    total_s: float,
+    violations: Violations,
+    execution: ExecutionOptions,
+) -> Request:
+    return _request(
+        messages,
+        call,
+        total_s,
+        violations,
+        context=_context("context", message.context, violations),
+        overrides=_overrides("overrides", message.overrides, violations),
+        constraints=_constraints("constraints", message.constraints, violations),
+        generation=_generation("generation", message.generation, violations),
+        execution=execution,
+    )
+
+
+def _request(
+    messages: tuple[Message, ...],
+    call: Call,
+    total_s: float,
+    violations: Violations,
+    *,
+    context: CallContext = CallContext(),
+    overrides: ProfileOverrides = ProfileOverrides(),
+    constraints: RoutingConstraints = RoutingConstraints(),
+    generation: GenerationOptions = GenerationOptions(),
+    execution: ExecutionOptions = ExecutionOptions(),
+) -> Request:
+    # a message that could not be read has been noted already, and leaves a hole behind
+    violations.raise_if_any()
+    check_conversation("messages", messages, violations)
+    violations.raise_if_any()
+    latest = call.accepted_at + total_s
+    return Request(
+        messages=messages,
+        accepted_at=call.accepted_at,
+        deadline=latest if call.deadline is None else min(latest, call.deadline),
+        context=context,
+        overrides=overrides,
+        constraints=constraints,
+        generation=generation,
+        execution=execution,
+    )
+
+
+def _context(
+    field: str, message: router_service_pb2.CallContext, violations: Violations
+) -> CallContext:
+    if len(message.tags) > MAX_TAGS:
+        violations.add(f"{field}.tags", f"has {len(message.tags)} tags; the limit is {MAX_TAGS}")
+    for key, value in message.tags.items():
+        violations.text(f"{field}.tags[{key[:32]!r}]", key + value, MAX_ID)
+    return CallContext(
+        user_id=violations.text(f"{field}.user_id", message.user_id, MAX_ID),
+        session_id=violations.text(f"{field}.session_id", message.session_id, MAX_ID),
+        tags=dict(message.tags),
+    )
+
+
+def _overrides(
+    field: str, message: classification_pb2.ClassificationOverrides, violations: Violations
+) -> ProfileOverrides:
+    def scale(name: str, known: dict[int, names.V]) -> names.V | None:
+        if not message.HasField(name):
+            return None
+        return violations.enum(f"{field}.{name}", getattr(message, name), known)
+
+    return ProfileOverrides(
+        task_type=message.task_type if message.HasField("task_type") else None,
+        domain=message.domain if message.HasField("domain") else None,
+        tone=message.tone if message.HasField("tone") else None,
+        complexity=scale("complexity", names.COMPLEXITIES),
+        urgency=scale("urgency", names.URGENCIES),
+        cost_sensitivity=scale("cost_sensitivity", names.COST_SENSITIVITIES),
+    )
+
+
+def _constraints(
+    field: str, message: decision_pb2.RoutingConstraints, violations: Violations
+) -> RoutingConstraints:
+    capabilities = set()
+    for i, value in enumerate(message.required_capabilities):
+        capability = violations.enum(
+            f"{field}.required_capabilities[{i}]", value, names.CAPABILITIES
+        )
+        if capability is not None:
+            capabilities.add(capability)
+    max_cost = None
+    if message.HasField("max_cost_usd_nanos"):
+        max_cost = message.max_cost_usd_nanos
+        violations.number(f"{field}.max_cost_usd_nanos", max_cost, 0, MAX_COST_NANOS)
+    return RoutingConstraints(
+        allowed_models=frozenset(message.allowed_models),
+        excluded_models=frozenset(message.excluded_models),
+        required_capabilities=frozenset(capabilities),
+        max_cost_nanos=max_cost,
+        max_first_token_s=violations.seconds(
+            message, "max_time_to_first_token", f"{field}.max_time_to_first_token"
+        ),
+        allowed_regions=frozenset(message.allowed_regions),
+    )
+
+
+def _generation(
+    field: str, message: message_pb2.GenerationOptions, violations: Violations
+) -> GenerationOptions:
+    output = temperature = top_p = None
+    if message.HasField("max_output_tokens"):
+        output = message.max_output_tokens
+        violations.number(f"{field}.max_output_tokens", output, 1, MAX_OUTPUT_TOKENS)
+    if message.HasField("temperature"):
+        temperature = violations.number(f"{field}.temperature", message.temperature, 0, 2)
+    if message.HasField("top_p"):
+        top_p = violations.number(f"{field}.top_p", message.top_p, 0, 1, above_low=True)
+    if len(message.stop_sequences) > MAX_STOP_SEQUENCES:
+        violations.add(
+            f"{field}.stop_sequences",
+            f"has {len(message.stop_sequences)}; the limit is {MAX_STOP_SEQUENCES}",
+        )
+    for i, stop in enumerate(message.stop_sequences):
+        if not stop:
+            violations.add(f"{field}.stop_sequences[{i}]", "is empty")
+    schema = None
+    if message.HasField("response_json_schema"):
+        schema = violations.json_object(
+            f"{field}.response_json_schema", message.response_json_schema
+        )
+    return GenerationOptions(
+        max_output_tokens=output,
+        temperature=temperature,
+        top_p=top_p,
+        seed=message.seed if message.HasField("seed") else None,
+        stop_sequences=tuple(message.stop_sequences),
+        tools=_tools(f"{field}.tools", message, violations),
+        response_json_schema=schema,
+    )
+
+
+def _tools(
+    field: str, message: message_pb2.GenerationOptions, violations: Violations
+) -> tuple[Tool, ...]:
+    if len(message.tools) > MAX_TOOLS:
+        violations.add(field, f"has {len(message.tools)} tools; the limit is {MAX_TOOLS}")
+    seen: set[str] = set()
+    for i, tool in enumerate(message.tools):
+        if not _TOOL_NAME.fullmatch(tool.name):
+            violations.add(f"{field}[{i}].name", "must be 1 to 64 of [a-zA-Z0-9_-]")
+        elif tool.name in seen:
+            violations.add(f"{field}[{i}].name", f"{tool.name!r} is used twice")
+        seen.add(tool.name)
+        violations.json_object(f"{field}[{i}].parameters_json_schema", tool.parameters_json_schema)
+    return tuple(Tool(t.name, t.description, t.parameters_json_schema) for t in message.tools)
+
+
+def _execution(
+    field: str, message: router_service_pb2.ExecutionOptions, violations: Violations
+) -> ExecutionOptions:
+    switch = violations.enum(f"{field}.switch_policy", message.switch_policy, names.SWITCH_POLICIES)
+    options = ExecutionOptions(
+        hedging=message.hedging if message.HasField("hedging") else None,
+        hedge_delay_s=violations.seconds(
+            message, "hedge_delay", f"{field}.hedge_delay", zero_ok=True
+        ),
+    )
+    if switch is None:
+        return options
+    return ExecutionOptions(options.hedging, options.hedge_delay_s, switch)

@@ -1,0 +1,160 @@
+"""Domain errors as google.rpc.Status, with the details that `error_reason.proto` promises."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from google.protobuf.any_pb2 import Any as PackedAny
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from pointsman.v1 import error_reason_pb2
+
+from pointsman_server.api.names import outcome_name
+from pointsman_server.domain.errors import (
+    AllModelsFailed,
+    AnswerInterrupted,
+    DeadlineExceeded,
+    InvalidRequest,
+    NoEligibleModel,
+    NotFound,
+    Overloaded,
+    PromptRefused,
+    RouterError,
+    ShuttingDown,
+)
+
+ERROR_DOMAIN = "pointsman.dev"
+MAX_MESSAGE_CHARACTERS = 1024
+"""Statuses travel in HTTP/2 headers, which peers bound; a long list of reasons is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    code: int
+    reason: int
+    metadata: dict[str, str]
+    details: tuple[Message, ...] = ()
+
+
+def to_status(error: RouterError) -> status_pb2.Status:
+    """The status that tells a client of ``error``: one ErrorInfo first, then other details."""
+    shape = _shape(error)
+    return _status(shape, str(error))
+
+
+def internal_status(error_id: str) -> status_pb2.Status:
+    """The status for a fault of our own. Says nothing of it but where to look."""
+    shape = _Shape(
+        code_pb2.INTERNAL, error_reason_pb2.ERROR_REASON_INTERNAL, {"error_id": error_id}
+    )
+    return _status(shape, f"internal error; the server's log has it as {error_id}")
+
+
+def _status(shape: _Shape, message: str) -> status_pb2.Status:
+    info = error_details_pb2.ErrorInfo(
+        reason=error_reason_pb2.ErrorReason.Name(shape.reason).removeprefix("ERROR_REASON_"),
+        domain=ERROR_DOMAIN,
+        metadata=shape.metadata,
+    )
+    if len(message) > MAX_MESSAGE_CHARACTERS:
+        message = message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+    status = status_pb2.Status(code=shape.code, message=message)
+    for detail in (info, *shape.details):
+        packed = PackedAny()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def _shape(error: RouterError) -> _Shape:
+    reasons = error_reason_pb2
+    match error:
+        case InvalidRequest():
+            fields = [
+                error_details_pb2.BadRequest.FieldViolation(
+                    field=v.field, description=v.description[:MAX_MESSAGE_CHARACTERS]
+                )
+                for v in error.violations[:20]
+            ]
+            return _Shape(
+                code_pb2.INVALID_ARGUMENT,
+                reasons.ERROR_REASON_INVALID_REQUEST,
+                {},
+                (error_details_pb2.BadRequest(field_violations=fields),),
+            )
+        case NotFound():
+            resource = error_details_pb2.ResourceInfo(
+                resource_type=error.resource_type, resource_name=error.name
+            )
+            return _Shape(code_pb2.NOT_FOUND, reasons.ERROR_REASON_NOT_FOUND, {}, (resource,))
+        case NoEligibleModel():
+            return _Shape(
+                code_pb2.FAILED_PRECONDITION,
+                reasons.ERROR_REASON_NO_ELIGIBLE_MODEL,
+                {"candidates": str(len(error.candidates))},
+            )
+        case Overloaded():
+            return _Shape(
+                code_pb2.RESOURCE_EXHAUSTED,
+                reasons.ERROR_REASON_OVERLOADED,
+                {},
+                (_retry_info(error.retry_after_s),),
+            )
+        case ShuttingDown():
+            return _Shape(
+                code_pb2.UNAVAILABLE,
+                reasons.ERROR_REASON_SHUTTING_DOWN,
+                {},
+                (_retry_info(error.retry_after_s),),
+            )
+        case DeadlineExceeded():
+            return _Shape(
+                code_pb2.DEADLINE_EXCEEDED,
+                reasons.ERROR_REASON_DEADLINE_EXCEEDED,
+                {"stage": error.stage},
+            )
+        case _:
+            return _provider_shape(error)
+
+
+def _provider_shape(error: RouterError) -> _Shape:
+    reasons = error_reason_pb2
+    match error:
+        case PromptRefused():
+            return _Shape(
+                code_pb2.INVALID_ARGUMENT,
+                reasons.ERROR_REASON_PROMPT_REFUSED,
+                {"model": error.model},
+            )
+        case AllModelsFailed():
+            metadata = {
+                "attempts": str(error.attempts),
+                "last_model": error.last_model,
+                "last_reason": outcome_name(error.last.kind.outcome),
+            }
+            return _Shape(
+                code_pb2.UNAVAILABLE,
+                reasons.ERROR_REASON_ALL_MODELS_FAILED,
+                metadata,
+                (_retry_info(error.retry_after_s),),
+            )
+        case AnswerInterrupted():
+            metadata = {
+                "model": error.model,
+                "outcome": outcome_name(error.failure.kind.outcome),
+            }
+            return _Shape(code_pb2.UNAVAILABLE, reasons.ERROR_REASON_ANSWER_INTERRUPTED, metadata)
+        case _:
+            raise TypeError(f"{type(error).__name__} has no status: add it here")
+
+
+def _retry_info(seconds: float) -> error_details_pb2.RetryInfo:
+    return error_details_pb2.RetryInfo(retry_delay=duration(seconds))
+
+
+def duration(seconds: float) -> Duration:
+    """Seconds as a protobuf Duration, to the nanosecond, never negative."""
+    nanos = max(0, math.floor(seconds * 1e9))
+    return Duration(seconds=nanos // 1_000_000_000, nanos=nanos % 1_000_000_000)

@@ -1,0 +1,26 @@
+"""Configuration: a YAML file, or the environment's keys, made into one frozen `Config`.
+
+The only room that sees files and the environment.
+"""
+
+from pointsman_server.config.config import Config, ProviderSettings
+from pointsman_server.config.errors import ConfigError, Problem
+from pointsman_server.config.load import (
+    find_file,
+    from_environment,
+    load_file,
+    with_addresses,
+    with_local_models,
+)
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Problem",
+    "ProviderSettings",
+    "find_file",
+    "from_environment",
+    "load_file",
+    "with_addresses",
+    "with_local_models",
+]

@@ -1,0 +1,106 @@
+"""Values that people write with units: 8s, 5%, $0.25, env:NAME."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from pointsman_server.domain.money import NANOS_PER_USD
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MAX_SECONDS = 24 * 3600.0
+_SECRET = re.compile(r"(env|file):(.+)")
+_MAX_DOLLARS = Decimal(1_000_000)
+
+
+def seconds(value: object) -> float:
+    """A duration such as 8s, 500ms or 2m, in seconds."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration; write 8s, 500ms, 2m or 1h")
+    amount = float(match[1]) * _SECONDS[match[2]]
+    if not 0 < amount <= _MAX_SECONDS:
+        raise ValueError(f"{value!r} must be over 0 and at most 24h")
+    return amount
+
+
+def share(value: object) -> float:
+    """A share such as 5% or 0.05, from 0 to 1."""
+    try:
+        if isinstance(value, str) and value.strip().endswith("%"):
+            amount = float(value.strip()[:-1]) / 100
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            amount = float(value)
+        else:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{value!r} is not a share; write 5% or 0.05") from None
+    if not 0 <= amount <= 1:
+        raise ValueError(f"{value!r} must lie between 0% and 100%")
+    return amount
+
+
+def nanos(value: object) -> int:
+    """A price such as $0.25 or 0.25, in nano-dollars."""
+    text = value.strip().removeprefix("$") if isinstance(value, str) else value
+    try:
+        if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+            raise InvalidOperation
+        dollars = Decimal(str(text))
+        if not dollars.is_finite():
+            raise InvalidOperation
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is not a price; write $0.25") from None
+    if not 0 <= dollars <= _MAX_DOLLARS:
+        raise ValueError(f"{value!r} must lie between $0 and ${_MAX_DOLLARS}")
+    return int(dollars * NANOS_PER_USD)
+
+
+def secret_reference(value: object) -> str:
+    """Where a secret is: env:NAME or file:PATH, never the secret."""
+    if not isinstance(value, str) or not _SECRET.fullmatch(value):
+        # the value is not repeated: it may be the key itself
+        raise ValueError(
+            "is not a reference to a secret; write env:NAME or file:PATH, "
+            "keys do not belong into this file"
+        )
+    return value
+
+
+def address(value: object) -> str:
+    """host:port, or unix:PATH."""
+    text = value if isinstance(value, str) else ""
+    if text.startswith("unix:") and len(text) > len("unix:"):
+        return text
+    host, colon, port = text.rpartition(":")
+    if colon and host and port.isdecimal() and int(port) <= 65535:
+        bare = host.strip("[]")
+        if ":" not in bare or _is_ipv6(bare):
+            return text
+    raise ValueError(f"{value!r} is not an address; write 127.0.0.1:50051 or unix:/run/p.sock")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def names(value: object) -> object:
+    """One name or a list of them."""
+    return [value] if isinstance(value, str) else value
+
+
+Seconds = Annotated[float, BeforeValidator(seconds)]
+Share = Annotated[float, BeforeValidator(share)]
+Nanos = Annotated[int, BeforeValidator(nanos)]
+SecretReference = Annotated[str, BeforeValidator(secret_reference)]
+Address = Annotated[str, BeforeValidator(address)]
+Names = Annotated[list[str], BeforeValidator(names)]

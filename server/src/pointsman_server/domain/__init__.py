@@ -1,0 +1,1 @@
+"""What the router talks about: frozen values, typed failures, and nothing that does I/O."""

@@ -1,0 +1,105 @@
+"""How the core says what happens, without knowing who listens.
+
+Observers must be quick, must not raise, and must not keep prompts: `Decided` details carry none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pointsman_server.domain.attempts import AttemptReason, AttemptRecord
+from pointsman_server.domain.decision import Decision
+from pointsman_server.domain.messages import Message
+from pointsman_server.domain.money import Usage
+from pointsman_server.domain.request import CallContext
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionDetails:
+    """A prompt was routed. ``messages`` is for observers that were switched on to see prompts."""
+
+    decision: Decision
+    context: CallContext
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStart:
+    """An attempt began."""
+
+    decision_id: str
+    number: int
+    model: str
+    reason: AttemptReason
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptDetails:
+    """An attempt ended."""
+
+    decision_id: str
+    record: AttemptRecord
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A call ended, in whatever way: what it spent and what came of it.
+
+    ``error`` names the class of the error that ended it; empty where the answer is whole.
+    ``first_token_s`` and ``duration_s`` count from acceptance, in seconds.
+    """
+
+    decision_id: str
+    context: CallContext
+    attempts: tuple[AttemptRecord, ...]
+    usage: Usage
+    baseline_cost_nanos: int
+    error: str
+    first_token_s: float | None
+    duration_s: float
+
+
+class Observer(Protocol):
+    """Told of everything that happens to a request."""
+
+    def decided(self, details: DecisionDetails) -> None:
+        """A model was chosen."""
+
+    def attempt_started(self, details: AttemptStart) -> None:
+        """A provider call began."""
+
+    def attempt_ended(self, details: AttemptDetails) -> None:
+        """A provider call ended."""
+
+    def request_ended(self, receipt: Receipt) -> None:
+        """A request ended, whole, failed or cancelled."""
+
+
+class Observers:
+    """Several observers as one."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+
+    def decided(self, details: DecisionDetails) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.decided(details)
+
+    def attempt_started(self, details: AttemptStart) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.attempt_started(details)
+
+    def attempt_ended(self, details: AttemptDetails) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.attempt_ended(details)
+
+    def request_ended(self, receipt: Receipt) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.request_ended(receipt)

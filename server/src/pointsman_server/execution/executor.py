@@ -1,0 +1,422 @@
+"""Carries a `HedgeRace` out: provider calls, timers and events of one request.
+
+Until an attempt commits, each attempt is a task that waits for its first token. After that there
+are no tasks and no queue: the committed stream is read directly, so that a slow reader slows the
+provider down and nothing piles up in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pointsman_server.domain.attempts import (
+    AttemptOutcome,
+    AttemptReason,
+    AttemptRecord,
+    Failure,
+    FailureKind,
+)
+from pointsman_server.domain.clock import Monotonic
+from pointsman_server.domain.errors import (
+    AllModelsFailed,
+    AnswerInterrupted,
+    DeadlineExceeded,
+    PromptRefused,
+    RouterError,
+)
+from pointsman_server.domain.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Completed,
+    CompletionEvent,
+    ModelSwitched,
+    TextDelta,
+    ToolCallDelta,
+)
+from pointsman_server.domain.messages import GenerationOptions, Message
+from pointsman_server.domain.model import Model
+from pointsman_server.domain.money import Usage
+from pointsman_server.domain.observer import AttemptDetails, AttemptStart, Observer
+from pointsman_server.execution.hedge import (
+    Cancel,
+    Command,
+    Commit,
+    GiveUp,
+    HedgeRace,
+    RacePlan,
+    Start,
+)
+from pointsman_server.execution.hedge_budget import HedgeBudget
+from pointsman_server.providers.base import (
+    Finish,
+    ModelCall,
+    Provider,
+    ProviderError,
+    ProviderEvent,
+    TextChunk,
+    ToolCallChunk,
+)
+
+CHARACTERS_PER_TOKEN = 4
+"""What an unreported token is taken to be; English prose has 4 to 5 in current vocabularies."""
+
+_CLOSE_LIMIT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One decision to carry out. ``models`` holds the registry's entry of each model in the plan.
+
+    ``accepted_at`` is when the request arrived, in seconds on the executor's clock.
+    """
+
+    decision_id: str
+    plan: RacePlan
+    models: Mapping[str, Model]
+    messages: tuple[Message, ...]
+    generation: GenerationOptions
+    output_bounds: Mapping[str, int]
+    prompt_tokens: int
+    accepted_at: float
+    baseline: Model
+
+
+@dataclass(slots=True)
+class _Attempt:
+    number: int
+    model: Model
+    reason: AttemptReason
+    started_at: float
+    stream: AsyncGenerator[ProviderEvent, None]
+    opening: asyncio.Task[ProviderEvent]
+    first_event: ProviderEvent | None = None
+    first_token_at: float | None = None
+    characters: int = 0
+    reported: Usage | None = None
+    ended: bool = False
+    let_go: bool = False
+
+
+class Executor:
+    """Makes executions; holds what they share."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        observer: Observer,
+        budget: HedgeBudget,
+        clock: Monotonic,
+        random: Callable[[], float],
+    ) -> None:
+        self.providers = providers
+        self.observer = observer
+        self.budget = budget
+        self.clock = clock
+        self.random = random
+
+    def execution(self, job: Job) -> Execution:
+        """An execution of ``job``, not yet begun."""
+        return Execution(self, job)
+
+
+class Execution:
+    """One request's attempts. Iterate `events` once; ``records`` grows as attempts end."""
+
+    def __init__(self, executor: Executor, job: Job) -> None:
+        self._shared = executor
+        self._job = job
+        self._race = HedgeRace(job.plan, executor.budget, executor.random)
+        self._attempts: list[_Attempt] = []
+        self._winner: _Attempt | None = None
+        self._completed: Completed | None = None
+        self._error: RouterError | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self.records: list[AttemptRecord] = []
+        self.first_token_at: float | None = None
+
+    async def events(self) -> AsyncGenerator[CompletionEvent, None]:
+        """Run to the end. However it ends, every provider call is closed and recorded.
+
+        Raises:
+            AllModelsFailed, PromptRefused, DeadlineExceeded: before any text.
+            AnswerInterrupted, DeadlineExceeded: after some.
+        """
+        try:
+            news = self._carry_out(self._race.begin(self._shared.clock()))
+            while True:
+                for event in news:
+                    yield event
+                if self._error is not None:
+                    raise self._error
+                if self._completed is not None:
+                    return
+                if self._winner is None:
+                    news = await self._race_on()
+                else:
+                    news = await self._read_on(self._winner)
+        finally:
+            await self._close()
+
+    async def _race_on(self) -> list[CompletionEvent]:
+        """Wait until a first token, a failure or a timer, and act on it."""
+        opening = {a.opening: a for a in self._attempts if not a.ended}
+        wait = max(0.0, self._race.wake_at - self._shared.clock())
+        if opening:
+            done, _ = await asyncio.wait(opening, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(wait)  # between a failure and its retry
+            done = set()
+        now = self._shared.clock()
+        news: list[CompletionEvent] = []
+        # in the order in which they were started, not in the set's: the primary wins a tie
+        opened = sorted((opening[t] for t in done), key=lambda a: a.number)
+        for attempt in opened:
+            if attempt.opening.exception() is None:
+                attempt.first_event = attempt.opening.result()
+                attempt.first_token_at = now
+                _count(attempt, attempt.first_event)  # it has been paid for, even if it loses
+        for attempt in opened:
+            if not attempt.ended:
+                news += self._opened(attempt, now)
+        if not done:
+            news += self._carry_out(self._race.tick(max(now, self._race.wake_at)))
+        return news
+
+    def _opened(self, attempt: _Attempt, now: float) -> list[CompletionEvent]:
+        """The first event of an attempt has come, or its failure."""
+        error = attempt.opening.exception()
+        if error is None:
+            return self._carry_out(self._race.first_token(attempt.number, now))
+        return self._failed(attempt, _failure_of(error, attempt), now)
+
+    async def _read_on(self, winner: _Attempt) -> list[CompletionEvent]:
+        """The next piece of the committed answer."""
+        event = winner.first_event
+        if event is not None:
+            winner.first_event = None
+            return self._delivered(winner, event)
+        now = self._shared.clock()
+        self._race.listening(now)  # the time that our own reader took is no silence of the model's
+        wait = self._race.wake_at - now
+        if wait <= 0:  # a stream that always has more at hand must not outrun the deadline
+            return self._carry_out(self._race.tick(now))
+        try:
+            async with asyncio.timeout(wait) as limit:
+                event = await anext(winner.stream)
+        except TimeoutError:
+            if not limit.expired():
+                raise  # not ours: a bug of the provider's
+            # the stream is closed by now, so the race must see its time as come even if this
+            # timer was a hair early
+            now = max(self._shared.clock(), self._race.wake_at)
+            return self._carry_out(self._race.tick(now))
+        except (ProviderError, StopAsyncIteration) as error:
+            return self._failed(winner, _failure_of(error, winner), self._shared.clock())
+        _count(winner, event)
+        return self._delivered(winner, event)
+
+    def _delivered(self, winner: _Attempt, event: ProviderEvent) -> list[CompletionEvent]:
+        match event:
+            case TextChunk(text):
+                return [TextDelta(winner.number, text)]
+            case ToolCallChunk(call):
+                return [ToolCallDelta(winner.number, call)]
+            case Finish():
+                return [self._finish(winner, event)]
+
+    def _finish(self, winner: _Attempt, finish: Finish) -> Completed:
+        self._race.finished(winner.number)
+        record = self._end(winner, AttemptOutcome.COMPLETED, None)
+        job = self._job
+        self._completed = Completed(
+            attempt=winner.number,
+            model=winner.model.name,
+            finish_reason=finish.reason,
+            usage=record.usage,
+            total_usage=total_usage(self.records),
+            first_token_s=_since(job.accepted_at, self.first_token_at),
+            decision_id=job.decision_id,
+            baseline_model=job.baseline.name,
+            baseline_cost_nanos=job.baseline.pricing.cost(record.usage),
+        )
+        return self._completed
+
+    def _failed(self, attempt: _Attempt, failure: Failure, now: float) -> list[CompletionEvent]:
+        record = self._end(attempt, failure.kind.outcome, failure)
+        news: list[CompletionEvent] = [_ended(record, failure.message)]
+        return news + self._carry_out(self._race.failed(attempt.number, failure, now))
+
+    def _carry_out(self, commands: list[Command]) -> list[CompletionEvent]:
+        news: list[CompletionEvent] = []
+        for command in commands:
+            match command:
+                case Start(number, model, reason):
+                    news.append(self._start(number, model, reason))
+                case Cancel(number, outcome, message):
+                    attempt = self._attempts[number]
+                    self._let_go(attempt)
+                    failure = None
+                    if outcome is AttemptOutcome.TIMED_OUT:
+                        failure = Failure(FailureKind.TIMED_OUT, message)
+                    news.append(_ended(self._end(attempt, outcome, failure), message))
+                case Commit(number, discards):
+                    self._winner = self._attempts[number]
+                    if self.first_token_at is None:
+                        self.first_token_at = self._winner.first_token_at
+                    if discards is not None:
+                        news.append(self._switched(self._winner, discards))
+                case GiveUp():
+                    self._error = _error_of(command)
+        return news
+
+    def _start(self, number: int, name: str, reason: AttemptReason) -> AttemptStarted:
+        job, shared = self._job, self._shared
+        model, now = job.models[name], shared.clock()
+        call = ModelCall(
+            model,
+            job.messages,
+            job.generation,
+            job.output_bounds[name],
+            job.plan.deadline - now,
+        )
+        stream = shared.providers[model.provider].stream(call)
+        opening = asyncio.create_task(_first(stream), name=f"attempt {number}: {name}")
+        self._attempts.append(_Attempt(number, model, reason, now, stream, opening))
+        shared.observer.attempt_started(AttemptStart(job.decision_id, number, name, reason))
+        return AttemptStarted(number, name, reason)
+
+    def _switched(self, winner: _Attempt, discards: int) -> ModelSwitched:
+        return ModelSwitched(discards, winner.number, winner.model.name, winner.reason, True)
+
+    def _end(
+        self, attempt: _Attempt, outcome: AttemptOutcome, failure: Failure | None
+    ) -> AttemptRecord:
+        """Record that an attempt is over, with what it consumed."""
+        attempt.ended = True
+        if attempt is self._winner:
+            self._winner = None
+        record = AttemptRecord(
+            number=attempt.number,
+            model=attempt.model.name,
+            provider=attempt.model.provider,
+            reason=attempt.reason,
+            outcome=outcome,
+            usage=attempt.model.pricing.priced(self._consumed(attempt, outcome)),
+            started_at=attempt.started_at,
+            ended_at=self._shared.clock(),
+            first_token_at=attempt.first_token_at,
+            failure=failure,
+        )
+        self.records.append(record)
+        self._shared.observer.attempt_ended(
+            AttemptDetails(self._job.decision_id, record, self._job.prompt_tokens)
+        )
+        return record
+
+    def _consumed(self, attempt: _Attempt, outcome: AttemptOutcome) -> Usage:
+        """What the provider reported, else what it must have cost.
+
+        A call that the provider turned down cost nothing. One that was cancelled, or that broke
+        off, has cost its prompt and the tokens that came.
+        """
+        if attempt.reported is not None:
+            return attempt.reported
+        accepted = attempt.first_token_at is not None or outcome in _CUT_SHORT_BY_US
+        if not accepted:
+            return Usage(estimated=True)
+        output = -(-attempt.characters // CHARACTERS_PER_TOKEN)
+        return Usage(input_tokens=self._job.prompt_tokens, output_tokens=output, estimated=True)
+
+    def _let_go(self, attempt: _Attempt) -> None:
+        """Close an attempt's provider call at once, without waiting for it."""
+        if attempt.let_go:
+            return
+        attempt.let_go = True
+        attempt.opening.cancel()  # which closes the stream, where it is still waiting in it
+        self._closing.add(asyncio.create_task(_shut(attempt.opening, attempt.stream)))
+
+    async def _close(self) -> None:
+        for attempt in self._attempts:
+            if not attempt.ended:
+                self._end(attempt, AttemptOutcome.CANCELLED, None)
+            self._let_go(attempt)
+        if self._closing:
+            # a provider that does not let go must not hold the request
+            done, _ = await asyncio.wait(self._closing, timeout=_CLOSE_LIMIT_S)
+            for task in done:
+                _see(task)
+
+
+_CUT_SHORT_BY_US = frozenset(
+    {AttemptOutcome.LOST_RACE, AttemptOutcome.TIMED_OUT, AttemptOutcome.CANCELLED}
+)
+
+
+def total_usage(records: list[AttemptRecord]) -> Usage:
+    """The sum over attempts."""
+    total = Usage()
+    for record in records:
+        total += record.usage
+    return total
+
+
+async def _first(stream: AsyncGenerator[ProviderEvent, None]) -> ProviderEvent:
+    return await anext(stream)
+
+
+async def _shut(
+    opening: asyncio.Task[ProviderEvent], stream: AsyncGenerator[ProviderEvent, None]
+) -> None:
+    # a stream that answers its cancellation with an event is open still
+    await asyncio.wait((opening,))
+    _see(opening)
+    with suppress(ProviderError):
+        await stream.aclose()
+
+
+def _see(task: asyncio.Task[Any]) -> None:
+    """Take note of how a task ended, so that the loop does not report its error as lost."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _count(attempt: _Attempt, event: ProviderEvent) -> None:
+    """Note what an event says of the tokens that its attempt consumed."""
+    match event:
+        case TextChunk(text):
+            attempt.characters += len(text)
+        case ToolCallChunk(call):
+            attempt.characters += len(call.name) + len(call.arguments_json)
+        case Finish(_, usage):
+            attempt.reported = usage
+
+
+def _ended(record: AttemptRecord, message: str) -> AttemptEnded:
+    return AttemptEnded(record.number, record.outcome, record.usage, message)
+
+
+def _since(start: float, moment: float | None) -> float | None:
+    return None if moment is None else moment - start
+
+
+def _failure_of(error: BaseException, attempt: _Attempt) -> Failure:
+    if isinstance(error, ProviderError):
+        attempt.reported = error.usage
+        return error.failure
+    if isinstance(error, StopAsyncIteration):
+        return Failure(FailureKind.PROTOCOL, "the stream ended without saying that it was whole")
+    raise error
+
+
+def _error_of(end: GiveUp) -> RouterError:
+    if end.late:
+        return DeadlineExceeded("execute")
+    if end.partial:
+        return AnswerInterrupted(end.model, end.failure)
+    if end.failure.kind is FailureKind.PROMPT_REFUSED:
+        return PromptRefused(end.model, end.failure)
+    return AllModelsFailed(end.attempts, end.model, end.failure)

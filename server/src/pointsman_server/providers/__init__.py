@@ -1,0 +1,1 @@
+"""Upstreams: one dialect a module, each turning a provider's wire into the same few events."""

@@ -1,0 +1,1 @@
+"""Choosing a model: filter what cannot serve, rank what can, say why."""

@@ -1,0 +1,1 @@
+"""Observers: what happens, as log lines and as metrics."""

@@ -1,0 +1,155 @@
+"""structlog: one JSON line per decision, attempt and request. Prompts only where switched on."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import TextIO
+from uuid import uuid4
+
+import structlog
+
+from pointsman_server.domain.money import NANOS_PER_USD
+from pointsman_server.domain.observer import (
+    AttemptDetails,
+    AttemptStart,
+    DecisionDetails,
+    Receipt,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """``level`` is debug, info, warning or error. ``prompts`` puts prompts into decisions."""
+
+    level: str = "info"
+    prompts: bool = False
+
+
+def configure(settings: LogSettings, stream: TextIO | None = None) -> structlog.BoundLogger:
+    """A logger that writes JSON lines to ``stream`` (standard error by default)."""
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    logger: structlog.BoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(stream or sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    return logger
+
+
+class FaultLog:
+    """Logs exceptions that are faults of our own, each under an identifier of its own."""
+
+    def __init__(self, log: structlog.BoundLogger) -> None:
+        self._log = log
+
+    def __call__(self, error: BaseException) -> str:
+        """Log ``error`` and where it came from, and return its identifier.
+
+        The message is left out: an exception's text may hold what a prompt held.
+        """
+        error_id = uuid4().hex[:12]
+        frames = []
+        trace = error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        self._log.error(
+            "internal_error", error_id=error_id, type=type(error).__name__, frames=frames[-12:]
+        )
+        return error_id
+
+
+class LogObserver:
+    """Writes what happens to requests."""
+
+    def __init__(self, log: structlog.BoundLogger, settings: LogSettings) -> None:
+        self._log = log
+        self._prompts = settings.prompts
+
+    def decided(self, details: DecisionDetails) -> None:
+        """One line a decision."""
+        decision, profile = details.decision, details.decision.profile
+        fields: dict[str, object] = {
+            "decision_id": decision.decision_id,
+            "model": decision.model,
+            "fallbacks": decision.fallback_models,
+            "basis": decision.basis.value,
+            "strategy": decision.strategy.value,
+            "confidence": round(decision.confidence, 4),
+            "propensity": decision.propensity,
+            "policy": decision.policy_version,
+            "hedge_delay_ms": _ms(decision.hedge_delay_s),
+            "decide_ms": _ms(decision.duration_s),
+            "user_id": details.context.user_id or None,
+            "session_id": details.context.session_id or None,
+        }
+        if profile is not None:
+            fields |= {
+                "task_type": profile.task_type.value,
+                "domain": profile.domain.value,
+                "tone": profile.tone.value,
+                "complexity": profile.complexity.name.lower(),
+                "urgency": profile.urgency.name.lower(),
+                "prompt_tokens": profile.prompt_tokens,
+                "classify_ms": _ms(profile.duration_s),
+            }
+        if self._prompts:
+            fields["prompt"] = details.messages[-1].text
+        self._log.info("decision", **fields)
+
+    def attempt_started(self, details: AttemptStart) -> None:
+        """A line for debugging only: its end says the same and more."""
+        self._log.debug(
+            "attempt_started",
+            decision_id=details.decision_id,
+            attempt=details.number,
+            model=details.model,
+            reason=details.reason.value,
+        )
+
+    def attempt_ended(self, details: AttemptDetails) -> None:
+        """One line an attempt."""
+        record = details.record
+        self._log.info(
+            "attempt",
+            decision_id=details.decision_id,
+            attempt=record.number,
+            model=record.model,
+            provider=record.provider,
+            reason=record.reason.value,
+            outcome=record.outcome.value,
+            failure=record.failure.kind.value if record.failure else None,
+            message=record.failure.message if record.failure else None,
+            first_token_ms=_ms(record.first_token_s),
+            duration_ms=_ms(record.ended_at - record.started_at),
+            input_tokens=record.usage.input_tokens,
+            output_tokens=record.usage.output_tokens,
+            estimated=record.usage.estimated,
+            cost_usd=record.usage.cost_nanos / NANOS_PER_USD,
+        )
+
+    def request_ended(self, receipt: Receipt) -> None:
+        """One line a request."""
+        self._log.info(
+            "request",
+            decision_id=receipt.decision_id,
+            error=receipt.error or None,
+            attempts=len(receipt.attempts),
+            first_token_ms=_ms(receipt.first_token_s),
+            duration_ms=_ms(receipt.duration_s),
+            cost_usd=receipt.usage.cost_nanos / NANOS_PER_USD,
+            baseline_cost_usd=receipt.baseline_cost_nanos / NANOS_PER_USD,
+        )
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

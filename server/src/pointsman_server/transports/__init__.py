@@ -1,0 +1,1 @@
+"""How calls arrive. Each transport serves the same handlers."""
