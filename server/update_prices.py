@@ -51,7 +51,7 @@ def cheap_context(model: ModelInfo, price: ModelPrice, limit: int) -> int:
 
 def main() -> None:
     """Write the snapshot."""
-    listed = json.loads(Path(sys.argv[1]).read_text())
+    listed: dict[str, dict[str, int]] = json.loads(Path(sys.argv[1]).read_text())
     models = {}
     for provider in data.providers:
         if provider.id not in VENDORS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,15 +58,15 @@ class PublicSource:
 
 
 PUBLIC_SOURCES: Final[dict[str, PublicSource]] = {
-    "dolly_instr": PublicSource("CC-BY-SA-3.0", 1800, "databricks-dolly-15k, instructions only"),
-    "mmlu_routellm": PublicSource("MIT", 1400, "MMLU, questions only"),
-    "selfinstruct_seed": PublicSource("Apache-2.0", 175, "Self-Instruct seed tasks"),
-    "ifeval": PublicSource("Apache-2.0", 526, "IFEval, prompts only"),
-    "humaneval": PublicSource("MIT", 164, "HumanEval, prompts only"),
-    "bbh": PublicSource("MIT", 300, "BIG-Bench-Hard, questions only"),
-    "pubmedqa": PublicSource("MIT", 150, "PubMedQA, questions only"),
-    "clinc150": PublicSource("CC-BY-3.0", 700, "CLINC150 (OOS), utterances only"),
-    "banking77": PublicSource("CC-BY-4.0", 250, "Banking77, utterances only"),
+    "dolly_instr": PublicSource("CC-BY-SA-3.0", 6000, "databricks-dolly-15k, instructions only"),
+    "mmlu_routellm": PublicSource("MIT", 2500, "MMLU, questions only"),
+    "selfinstruct_seed": PublicSource("Apache-2.0", 200, "Self-Instruct seed tasks"),
+    "ifeval": PublicSource("Apache-2.0", 600, "IFEval, prompts only"),
+    "humaneval": PublicSource("MIT", 200, "HumanEval, prompts only"),
+    "bbh": PublicSource("MIT", 400, "BIG-Bench-Hard, questions only"),
+    "pubmedqa": PublicSource("MIT", 300, "PubMedQA, questions with their abstracts"),
+    "clinc150": PublicSource("CC-BY-3.0", 2000, "CLINC150 (OOS), utterances only"),
+    "banking77": PublicSource("CC-BY-4.0", 800, "Banking77, utterances only"),
 }
 """What training may draw on; the rows are the most that are taken."""
 
@@ -80,8 +81,10 @@ _TASK_OF_FINE_TASK: Final = {
     "code": "code",
     "math_reason": "analysis",
 }
-_LEVELS: Final = {1: "low", 2: "medium", 3: "high"}
-_SOURCES_WITH_TASK: Final = ("dolly_instr", "humaneval", "bbh", "mmlu_routellm", *UNSEEN_SOURCES)
+_GOLD_DOMAIN: Final = ("mmlu_routellm",)
+"""Sources of training whose domain was given by people, prompt by prompt."""
+
+_CHOICES = re.compile(r"\nA\. .*", re.DOTALL)
 
 
 def read_original(folder: Path) -> list[Prompt]:
@@ -97,7 +100,7 @@ def read_labelled(path: Path) -> list[Prompt]:
     """One file of the project's own format. Raises as :func:`read_original` does."""
     prompts = []
     for number, row in enumerate(_read_lines(path), 1):
-        labels = {head: row.get(head) for head in LABELS}
+        labels: dict[str, str] = {head: row.get(head, "") for head in LABELS}
         for head, label in labels.items():
             if label not in LABELS[head]:
                 raise ValueError(f"{path}:{number}: {head} is {label!r}, not of {LABELS[head]}")
@@ -106,7 +109,7 @@ def read_labelled(path: Path) -> list[Prompt]:
 
 
 def read_public(folder: Path, seed: int) -> list[Prompt]:
-    """A fixed sample of the public sources found in ``folder``, partly labelled."""
+    """A fixed sample of the public sources found in ``folder``, with a domain where it is known."""
     prompts = []
     for name, source in PUBLIC_SOURCES.items():
         path = folder / f"{name}.jsonl.gz"
@@ -114,7 +117,13 @@ def read_public(folder: Path, seed: int) -> list[Prompt]:
             continue
         rows = list(_read_lines(path))
         random.Random(f"{seed}-{name}").shuffle(rows)
-        prompts += [_public_prompt(name, row) for row in rows[: source.rows]]
+        for number, row in enumerate(rows[: source.rows]):
+            text = row["text"]
+            # Nobody but an examiner writes choices under a question: half go without.
+            if name == "mmlu_routellm" and number % 2:
+                text = _CHOICES.sub("", text)
+            known = name in _GOLD_DOMAIN and row.get("domain") in LABELS["domain"]
+            prompts.append(Prompt(text, name, {"domain": row["domain"]} if known else {}))
     return [prompt for prompt in prompts if prompt.text.strip()]
 
 
@@ -122,7 +131,7 @@ def read_unseen(folder: Path) -> dict[str, list[Prompt]]:
     """The four sources that are only measured on; those missing from ``folder`` are left out."""
     paths = {name: folder / f"{name}.jsonl.gz" for name in UNSEEN_SOURCES}
     return {
-        name: [_public_prompt(name, row) for row in _read_lines(path)]
+        name: [_unseen_prompt(name, row) for row in _read_lines(path)]
         for name, path in paths.items()
         if path.exists()
     }
@@ -138,17 +147,15 @@ def _key(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def _public_prompt(source: str, row: dict[str, Any]) -> Prompt:
+def _unseen_prompt(source: str, row: dict[str, Any]) -> Prompt:
     labels: dict[str, str] = {}
     if row.get("domain") in LABELS["domain"]:
         labels["domain"] = row["domain"]
     task = _TASK_OF_FINE_TASK.get(row.get("task") or "")
-    if task and source in _SOURCES_WITH_TASK:
+    if task:
         labels["task_type"] = task
-    # A multiple choice's level says how hard the exam is; of the rest only arena-hard's means
-    # what our guide calls complexity.
-    if source in ("arena_hard_v2", "mmlu_routellm") and row.get("complexity"):
-        labels["complexity"] = _LEVELS[row["complexity"]]
+    if row.get("complexity"):
+        labels["complexity"] = LABELS["complexity"][row["complexity"] - 1]
     return Prompt(row["text"], source, labels)
 
 

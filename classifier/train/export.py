@@ -1,10 +1,13 @@
-"""Writes the network as one ONNX graph for a single prompt, with its weights in int8 or float32."""
+"""Writes encoder and heads as one ONNX graph for a single prompt, in int8 or float32."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
-from network import FEATURE_LIMIT, Network
+from encoder import Encoder
+from heads import FEATURE_LIMIT, LEAST_LENGTH, Heads
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -13,6 +16,7 @@ IR_VERSION = 8
 """Old enough for every onnxruntime that the package allows."""
 
 Array = NDArray[np.float32]
+Attributes = Mapping[str, int | list[int]]
 
 
 class _Graph:
@@ -27,11 +31,17 @@ class _Graph:
         self.initializers.append(numpy_helper.from_array(value, name))
         return name
 
-    def node(self, kind: str, inputs: list[str], name: str, **attributes: object) -> str:  # noqa: house rule is about layers
-        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+    def node(
+        self, kind: str, inputs: list[str], name: str, attributes: Attributes | None = None
+    ) -> str:
+        made = helper.make_node(kind, inputs, [name], name=name)
+        made.attribute.extend(
+            helper.make_attribute(key, value) for key, value in (attributes or {}).items()
+        )
+        self.nodes.append(made)
         return name
 
-    def weight(self, name: str, value: Array) -> str:
+    def matrix(self, name: str, value: Array) -> str:
         """A matrix (inputs, outputs), as int8 with one scale an output where quantized.
 
         It is written as a cast and a product of constants, which onnxruntime folds when it opens
@@ -40,15 +50,29 @@ class _Graph:
         if not self.quantized:
             return self.constant(name, value)
         rounded, scale = quantize(value)
-        self.constant(f"{name}_int8", rounded)
-        self.constant(f"{name}_scale", scale)
-        self.node("Cast", [f"{name}_int8"], f"{name}_wide", to=TensorProto.FLOAT)
-        return self.node("Mul", [f"{name}_wide", f"{name}_scale"], name)
+        whole = self.constant(f"{name}_int8", rounded)
+        wide = self.node("Cast", [whole], f"{name}_wide", {"to": TensorProto.FLOAT})
+        return self.node("Mul", [wide, self.constant(f"{name}_scale", scale)], name)
 
-    def linear(self, source: str, name: str, weight: Array, bias: Array) -> str:
+    def linear(self, source: str, name: str, weight: Array, bias: Array | None = None) -> str:
         """``source @ weight + bias``; the weight is (inputs, outputs)."""
-        product = self.node("MatMul", [source, self.weight(f"{name}_w", weight)], f"{name}_product")
+        product = self.node("MatMul", [source, self.matrix(f"{name}_w", weight)], f"{name}_product")
+        if bias is None:
+            return product
         return self.node("Add", [product, self.constant(f"{name}_b", bias)], name)
+
+    def gather(self, ids: str, name: str, table: Array) -> tuple[str, str | None]:
+        """Rows of a table and the scale that is still owed to them.
+
+        They are gathered while still int8, so that the table itself is never widened.
+        """
+        if not self.quantized:
+            return self.node("Gather", [self.constant(f"{name}_table", table), ids], name), None
+        rounded, scale = quantize(table)
+        whole = self.constant(f"{name}_table", rounded)
+        gathered = self.node("Gather", [whole, ids], f"{name}_int8", {"axis": 0})
+        self.node("Cast", [gathered], name, {"to": TensorProto.FLOAT})
+        return name, self.constant(f"{name}_scale", scale)
 
 
 def quantize(value: Array) -> tuple[NDArray[np.int8], Array]:
@@ -57,55 +81,38 @@ def quantize(value: Array) -> tuple[NDArray[np.int8], Array]:
     return np.rint(value / scale).astype(np.int8), scale.astype(np.float32)
 
 
-def export(network: Network, quantized: bool) -> bytes:
+def export(encoder: Encoder, heads: Heads, quantized: bool) -> bytes:
     """The graph's bytes.
 
-    Inputs: ``ids`` int32 (1, tokens), at least one; ``features`` float32 (1, features).
+    Inputs, of which neither list of tokens may be empty: ``ids`` int32 (1, tokens);
+    ``pieces`` int32 (1, distinct tokens); ``features`` float32 (1, features).
     Output: ``logits`` float32 (1, outputs).
     """
     graph = _Graph(quantized)
-    state = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
-    words = _words(graph, state)
-    shape = _standardised(graph, state)
-    axis = graph.constant("axis", np.array([1], np.int64))
-    mean = graph.node("ReduceMean", [words], "mean", axes=[1], keepdims=0)
-    score = graph.linear(
-        words, "attention", state["attention.weight"].T, state["attention.bias"]
-    )
-    share = graph.node("Softmax", [score], "share", axis=1)
+    graph.constant("tokens_axis", np.array([1], np.int64))
+    state = {name: tensor.detach().numpy() for name, tensor in encoder.state_dict().items()}
+    vector = _encode(graph, state)
+    from_vector = graph.linear(vector, "from_vector", heads.vector_weights, heads.bias)
+    from_shape = graph.linear(_standardise(graph, heads), "from_shape", heads.feature_weights)
+    both = graph.node("Add", [from_vector, from_shape], "from_vector_and_shape")
+    graph.node("Add", [both, _weigh_pieces(graph, heads)], "logits")
+    return _serialize(graph, len(heads.feature_mean), len(heads.bias))
+
+
+def _encode(graph: _Graph, state: dict[str, Array]) -> str:
+    """The encoder: (1, vector)."""
+    words, scale = graph.gather("ids", "words", state["embedding"])
+    if scale:
+        words = graph.node("Mul", [words, scale], "scaled_words")
+    mean = graph.node("ReduceMean", [words], "mean", {"axes": [1], "keepdims": 0})
+    score = graph.linear(words, "attention", state["attention.weight"].T, state["attention.bias"])
+    share = graph.node("Softmax", [score], "share", {"axis": 1})
     weighted = graph.node("Mul", [share, words], "weighted")
-    attended = graph.node("ReduceSum", [weighted, axis], "attended", keepdims=0)
+    attended = graph.node("ReduceSum", [weighted, "tokens_axis"], "attended", {"keepdims": 0})
     phrases = _phrases(graph, state, words)
-    pooled = graph.node("Concat", [mean, attended, phrases, shape], "pooled", axis=1)
-    inner = graph.linear(pooled, "inner", state["hidden.weight"].T, state["hidden.bias"])
-    hidden = graph.node("Relu", [inner], "hidden")
-    deep = graph.linear(hidden, "deep", state["output.weight"].T, state["output.bias"])
-    skip = graph.linear(shape, "skip", state["skip.weight"].T, state["skip.bias"])
-    graph.node("Add", [deep, skip], "logits")
-    return _serialize(graph, len(state["feature_mean"]), len(state["output.bias"]))
-
-
-def _words(graph: _Graph, state: dict[str, Array]) -> str:
-    """(1, tokens, dimensions): gathered while still int8, so that the table is never widened."""
-    table = state["embedding"]
-    if not graph.quantized:
-        return graph.node("Gather", [graph.constant("table", table), "ids"], "words", axis=0)
-    rounded, scale = quantize(table)
-    graph.constant("table", rounded)
-    graph.constant("table_scale", scale)
-    gathered = graph.node("Gather", ["table", "ids"], "gathered", axis=0)
-    wide = graph.node("Cast", [gathered], "gathered_wide", to=TensorProto.FLOAT)
-    return graph.node("Mul", [wide, "table_scale"], "words")
-
-
-def _standardised(graph: _Graph, state: dict[str, Array]) -> str:
-    mean = graph.constant("feature_mean", state["feature_mean"])
-    factor = graph.constant("feature_factor", (1 / state["feature_scale"]).astype(np.float32))
-    low = graph.constant("feature_low", np.array(-FEATURE_LIMIT, np.float32))
-    high = graph.constant("feature_high", np.array(FEATURE_LIMIT, np.float32))
-    centred = graph.node("Sub", ["features", mean], "centred")
-    scaled = graph.node("Mul", [centred, factor], "scaled")
-    return graph.node("Clip", [scaled, low, high], "shape")
+    pooled = graph.node("Concat", [mean, attended, phrases], "pooled", {"axis": 1})
+    raw = graph.linear(pooled, "raw_vector", state["output.weight"].T, state["output.bias"])
+    return graph.node("LpNormalization", [raw], "vector", {"axis": 1, "p": 2})
 
 
 def _phrases(graph: _Graph, state: dict[str, Array], words: str) -> str:
@@ -113,26 +120,45 @@ def _phrases(graph: _Graph, state: dict[str, Array], words: str) -> str:
 
     The rectifier comes after the maximum, where it touches one row instead of all.
     """
-    columns = graph.node("Transpose", [words], "columns", perm=[0, 2, 1])
+    columns = graph.node("Transpose", [words], "columns", {"perm": [0, 2, 1]})
     kernel = graph.constant("depthwise_w", state["depthwise.weight"])
     bias = graph.constant("depthwise_b", state["depthwise.bias"])
-    local = graph.node(
-        "Conv",
-        [columns, kernel, bias],
-        "local_columns",
-        kernel_shape=[3],
-        pads=[1, 1],
-        group=len(state["depthwise.bias"]),
-    )
-    rows = graph.node("Transpose", [local], "local", perm=[0, 2, 1])
+    shape: Attributes = {"kernel_shape": [3], "pads": [1, 1], "group": len(state["depthwise.bias"])}
+    local = graph.node("Conv", [columns, kernel, bias], "local_columns", shape)
+    rows = graph.node("Transpose", [local], "local", {"perm": [0, 2, 1]})
     mixed = graph.linear(rows, "mixed", state["pointwise.weight"].T, state["pointwise.bias"])
-    greatest = graph.node("ReduceMax", [mixed], "greatest", axes=[1], keepdims=0)
+    greatest = graph.node("ReduceMax", [mixed], "greatest", {"axes": [1], "keepdims": 0})
     return graph.node("Relu", [greatest], "phrases")
+
+
+def _standardise(graph: _Graph, heads: Heads) -> str:
+    mean = graph.constant("feature_mean", heads.feature_mean)
+    factor = graph.constant("feature_factor", (1 / heads.feature_scale).astype(np.float32))
+    low = graph.constant("feature_low", np.array(-FEATURE_LIMIT, np.float32))
+    high = graph.constant("feature_high", np.array(FEATURE_LIMIT, np.float32))
+    centred = graph.node("Sub", ["features", mean], "centred")
+    scaled = graph.node("Mul", [centred, factor], "scaled")
+    return graph.node("Clip", [scaled, low, high], "shape")
+
+
+def _weigh_pieces(graph: _Graph, heads: Heads) -> str:
+    """The tf-idf view: sum of the pieces' weights over the length of the idf vector."""
+    rows, scale = graph.gather("pieces", "piece_weights", heads.piece_weights)
+    total = graph.node("ReduceSum", [rows, "tokens_axis"], "piece_total", {"keepdims": 0})
+    if scale:
+        total = graph.node("Mul", [total, scale], "piece_total_scaled")
+    squares = graph.constant("idf_squares", np.square(heads.idf)[:, None])
+    gathered = graph.node("Gather", [squares, "pieces"], "piece_squares", {"axis": 0})
+    square = graph.node("ReduceSum", [gathered, "tokens_axis"], "square", {"keepdims": 0})
+    least = graph.constant("least_square", np.array(LEAST_LENGTH**2, np.float32))
+    length = graph.node("Sqrt", [graph.node("Max", [square, least], "square_bounded")], "length")
+    return graph.node("Div", [total, length], "from_pieces")
 
 
 def _serialize(graph: _Graph, features: int, outputs: int) -> bytes:
     inputs = [
         helper.make_tensor_value_info("ids", TensorProto.INT32, [1, "tokens"]),
+        helper.make_tensor_value_info("pieces", TensorProto.INT32, [1, "distinct"]),
         helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, features]),
     ]
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, outputs])
@@ -141,4 +167,4 @@ def _serialize(graph: _Graph, features: int, outputs: int) -> bytes:
     model = helper.make_model(proto, opset_imports=opsets, producer_name="pointsman-classifier")
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())

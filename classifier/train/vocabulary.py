@@ -86,7 +86,9 @@ def _choose(ids: dict[str, int], seen: Counter[str], pieces: int) -> list[str]:
     chosen = [UNKNOWN]
     characters = [p for p in ids if len(p.removeprefix("##")) == 1 and is_plain(p)]
     often = [p for p, count in seen.most_common() if count >= 2 and p != UNKNOWN]
-    common = sorted((p for p in ids if is_plain(p) and ids[p] >= _FIRST_WORD_ID), key=ids.__getitem__)
+    common = sorted(
+        (p for p in ids if is_plain(p) and ids[p] >= _FIRST_WORD_ID), key=ids.__getitem__
+    )
     for piece in dict.fromkeys(characters + often + common):
         if len(chosen) == pieces:
             break

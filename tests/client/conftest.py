@@ -78,6 +78,7 @@ class FakePointsman:
     chat_requests: list[router.ChatRequest] = field(default_factory=list)
     calls_cancelled: int = 0
     calls_finished: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     scripts: deque[tuple[Step, ...]] = field(default_factory=deque)
     replies: deque[ProtoMessage | Failure | str] = field(default_factory=deque)
@@ -152,6 +153,7 @@ class FakePointsman:
     # What the server does.
 
     def _note(self, request: ProtoMessage | None, context: Context) -> None:
+        self.arrived.set()
         if request is not None:
             self.requests.append(request)
         self.metadata.append({k: str(v) for k, v in context.invocation_metadata() or ()})
@@ -163,7 +165,10 @@ class FakePointsman:
         if isinstance(reply, Failure):
             await self._abort(reply, context)
         if isinstance(reply, str):
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.ended.set()
         assert isinstance(reply, ProtoMessage)
         return reply
 
@@ -190,7 +195,8 @@ class FakePointsman:
                 else:
                     await asyncio.Event().wait()
             self.calls_finished += 1
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
+            # The latter where the caller left while an event was being written.
             self.calls_cancelled += 1
             raise
         finally:
@@ -238,7 +244,8 @@ class FakePointsman:
             await asyncio.sleep(0.05)
             self.calls_cancelled += context.cancelled()
             self.calls_finished += not context.cancelled()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
+            # The latter where the caller left while an event was being written.
             self.calls_cancelled += 1
             raise
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import grpc
@@ -18,6 +20,7 @@ from pointsman.v1.router_service_pb2 import (
 )
 from pointsman_client import (
     BrokenStream,
+    Cancelled,
     Client,
     Constraints,
     Context,
@@ -30,6 +33,9 @@ from pointsman_client import (
 
 if TYPE_CHECKING:
     from tests.client.conftest import FakePointsman
+
+
+Seen = Callable[[asyncio.Event], Awaitable[None]]
 
 
 async def test_classify(fake: FakePointsman, client: Client) -> None:
@@ -140,6 +146,28 @@ async def test_deadlines(fake: FakePointsman, client: Client) -> None:
     fake.reply(fake.hang)
     with pytest.raises(DeadlineExceeded):
         await client.classify("Hi", timeout_s=0.1)
+
+
+async def test_closing_ends_a_call_under_way(fake: FakePointsman, seen_within: Seen) -> None:
+    fake.reply(fake.hang)
+    client = Client(fake.target)
+    caller = asyncio.create_task(client.classify("Hi"))
+    await seen_within(fake.arrived)
+    await client.close()
+    with pytest.raises(Cancelled):
+        await caller
+
+
+async def test_a_cancelled_task_cancels_its_call(
+    fake: FakePointsman, client: Client, seen_within: Seen
+) -> None:
+    fake.reply(fake.hang)
+    caller = asyncio.create_task(client.classify("Hi"))
+    await seen_within(fake.arrived)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await seen_within(fake.ended)
 
 
 async def test_a_closed_client_says_so(fake: FakePointsman) -> None:

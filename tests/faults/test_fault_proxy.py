@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import faults
@@ -167,7 +168,8 @@ async def test_a_server_that_is_away_is_a_closed_connection(tmp_path: Path) -> N
 def shaped(fault: Fault, pieces: list[bytes]) -> tuple[bytes, list[Action]]:
     """What goes through until a close or a stall, and the other actions."""
     shaper = Shaper(fault)
-    through, others = b"", []
+    through = b""
+    others: list[Action] = []
     for actions in (shaper.start(), *(shaper.feed(piece) for piece in pieces)):
         for action in actions:
             if isinstance(action, bytes):
@@ -181,7 +183,7 @@ def shaped(fault: Fault, pieces: list[bytes]) -> tuple[bytes, list[Action]]:
 
 def cut(data: bytes, at: list[int]) -> list[bytes]:
     edges = [0, *sorted(at), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 CUTS = st.lists(st.integers(0, len(RESPONSE)), max_size=8)

@@ -134,9 +134,7 @@ def anthropic_text_block(index: int, texts: Sequence[str]) -> list[bytes]:
     ]
 
 
-def anthropic_tool_block(
-    index: int, call_id: str, name: str, pieces: Sequence[str]
-) -> list[bytes]:
+def anthropic_tool_block(index: int, call_id: str, name: str, pieces: Sequence[str]) -> list[bytes]:
     """The events of one call of a tool."""
     return [
         anthropic_event(

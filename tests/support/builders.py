@@ -274,6 +274,9 @@ class ScriptedProvider:
             case Crash(error):
                 raise error
 
+    async def start(self) -> None:
+        """Always ready."""
+
     async def check(self) -> None:
         """Always there."""
 
@@ -290,6 +293,11 @@ class RecordingObserver:
     starts: list[AttemptStart] = field(default_factory=list)
     ends: list[AttemptDetails] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    broken_readings: list[Exception] = field(default_factory=list)
+
+    def reading_failed(self, error: Exception) -> None:
+        """Keep it."""
+        self.broken_readings.append(error)
 
     def decided(self, details: DecisionDetails) -> None:
         """Keep it."""

@@ -117,9 +117,7 @@ class FaultProxy:
         requests = asyncio.create_task(self._forward(reader, server_writer, asked))
         responses = asyncio.create_task(self._shape(Shaper(fault), asked, server_reader, writer))
         try:
-            done, _ = await asyncio.wait(
-                {requests, responses}, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait({requests, responses}, return_when=asyncio.FIRST_COMPLETED)
             if responses in done and responses.exception() is None:
                 self._saw_close(number, responses.result())
             else:

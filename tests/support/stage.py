@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from builders import RecordingObserver, ScriptedProvider, make_model, make_request
-from virtual_time import now
-
 from pointsman_server.domain.events import (
     AttemptEnded,
     AttemptStarted,
@@ -22,6 +21,7 @@ from pointsman_server.execution.executor import Execution, Executor, Job
 from pointsman_server.execution.hedge import RacePlan
 from pointsman_server.execution.hedge_budget import HedgeBudget
 from pointsman_server.execution.retry import RetryPolicy
+from virtual_time import now
 
 BASELINE = make_model("baseline", Tier.STRONG, price=(10_000_000, 30_000_000))
 PROMPT_TOKENS = 100
@@ -96,14 +96,17 @@ class Stage:
         return [c.call.model.name for p in self.providers.values() for c in p.open]
 
 
-async def collect(execution: Execution) -> tuple[list[CompletionEvent], Exception | None]:
-    """All events, and the error at their end."""
+async def collect(
+    execution: Execution, *, reader_s: float = 0.0
+) -> tuple[list[CompletionEvent], Exception | None]:
+    """All events, and the error at their end; a reader who takes ``reader_s`` for each."""
     events: list[CompletionEvent] = []
     try:
         async with aclosing(execution.events()) as stream:
             async for event in stream:
                 events.append(event)
-    except Exception as error:
+                await asyncio.sleep(reader_s)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
         return events, error
     return events, None
 

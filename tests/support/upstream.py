@@ -1,9 +1,9 @@
 """A provider that does as it is told and keeps its own books.
 
-`Upstream` is an HTTP/1.1 server on loopback or a Unix socket. Each request is answered with the next
-queued `Reply`, or else with the default one, and a reply is a list of steps: bytes to send, pauses,
-cuts. What it saw and sent is in its books (`requests`, `tokens_sent`, `closes`): that is the truth
-that a client's own account of tokens and of cancelled calls is compared with.
+`Upstream` is an HTTP/1.1 server on loopback or a Unix socket. Each request is answered with the
+next queued `Reply`, or else with the default one, and a reply is a list of steps: bytes to send,
+pauses, cuts. What it saw and sent is in its books (`requests`, `tokens_sent`, `closes`): that is
+the truth that a client's own account of tokens and of cancelled calls is compared with.
 """
 
 from __future__ import annotations

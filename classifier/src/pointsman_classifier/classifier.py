@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from tokenizers import Tokenizer
 
 from pointsman_classifier.errors import ModelFileError
@@ -28,6 +28,8 @@ from pointsman_classifier.profile import Profile, Reading
 
 _ERRORS_ONLY = 3
 _UNKNOWN_TOKEN_ID = 0
+_EXTREME = 1e-6
+"""Log-odds are taken of confidences no nearer than this to 0 or 1."""
 
 
 class Classifier:
@@ -79,6 +81,7 @@ class Classifier:
         ids = cut_tokens(all_ids, self._window) or [_UNKNOWN_TOKEN_ID]
         inputs = {
             "ids": np.asarray([ids], dtype=np.int32),
+            "pieces": np.asarray([sorted(set(ids))], dtype=np.int32),
             "features": compute_features(text, excerpt)[np.newaxis],
         }
         logits: list[float] = self._session.run(None, inputs)[0][0].tolist()
@@ -144,10 +147,11 @@ def _read_head(logits: list[float], names: tuple[str, ...], temperature: float) 
 
 
 def _joint_confidence(readings: Mapping[str, Reading], calibration: Calibration) -> float:
-    """Platt's scaling on the logs of the three confidences; exact product at weights 1, bias 0."""
+    """Platt's scaling on the log-odds of the three confidences."""
     score = calibration.joint_bias
     for head, weight in zip(JOINT_HEADS, calibration.joint_weights, strict=True):
-        score += weight * math.log(readings[head].confidence)
+        bounded = min(max(readings[head].confidence, _EXTREME), 1.0 - _EXTREME)
+        score += weight * math.log(bounded / (1.0 - bounded))
     return 1.0 / (1.0 + math.exp(-score))
 
 

@@ -1,7 +1,7 @@
 """What can go wrong, and what mends it.
 
-    ClassifierError
-    └── ModelFileError     a file of the model is missing, unreadable or not what the manifest says
+- ``ClassifierError``
+    - ``ModelFileError``: a file of the model is missing, unreadable or not what the manifest says.
 """
 
 from __future__ import annotations

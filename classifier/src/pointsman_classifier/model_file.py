@@ -23,7 +23,9 @@ HEADS = ("task_type", "complexity", "urgency", "domain", "tone")
 JOINT_HEADS = ("task_type", "complexity", "domain")
 """The heads that ``Profile.confidence`` speaks of."""
 
-_REINSTALL = "Reinstall pointsman-classifier, or rebuild the model with classifier/train/rebuild.sh."
+_REINSTALL = (
+    "Reinstall pointsman-classifier, or rebuild the model with classifier/train/rebuild.sh."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Calibration:
 
     Attributes:
         temperatures: what each head's logits are divided by, in the order of ``HEADS``.
-        joint_weights: weight of the log of each confidence, in the order of ``JOINT_HEADS``.
+        joint_weights: weight of the log-odds of each confidence, in the order of ``JOINT_HEADS``.
         joint_bias: added to the weighted sum, before the logistic function.
     """
 

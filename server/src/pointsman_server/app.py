@@ -163,7 +163,11 @@ class Server:
         if config.metrics_address is not None:
             host, port = config.metrics_address
             self._metrics = MetricsPage(host, port, self.core.metrics.registry)
-        await self._grpc.start()
+        try:
+            await self._grpc.start()
+        except OSError:
+            self._close_metrics()
+            raise
         if not is_loopback(config.grpc.address):
             self._log.warning(
                 "open_to_the_network",
@@ -194,9 +198,12 @@ class Server:
         self.core.engine.admission.draining = True
         await stopping
         await self.core.close()
+        self._close_metrics()
+        self._log.info("stopped")
+
+    def _close_metrics(self) -> None:
         if self._metrics is not None:
             self._metrics.close()
-        self._log.info("stopped")
 
 
 def build_server(

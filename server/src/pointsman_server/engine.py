@@ -180,7 +180,7 @@ class Engine:
             raise InvalidRequest(*violations)
 
     async def _read(self, request: Request) -> Profile | None:
-        """The reading, or ``None`` where it takes longer than a call can wait for it."""
+        """The reading, or ``None`` where it fails or takes longer than a call can wait."""
         left = request.deadline - self._clock()
         if left <= 0:
             raise DeadlineExceeded("classify")
@@ -188,6 +188,9 @@ class Engine:
             async with asyncio.timeout(min(self._limits.classify_s, left)):
                 profile = await self._reader.read(request.messages)
         except TimeoutError:
+            return None
+        except Exception as error:  # noqa: BLE001 - no fault of the classifier's may end a request
+            self._observer.reading_failed(error)
             return None
         return profile.with_overrides(request.overrides)
 

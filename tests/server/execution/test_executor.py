@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 from builders import Crash, Fail, Hang, Wait, answer, make_failure
-from stage import PROMPT_TOKENS, Stage, collect, story, text_of
-from virtual_time import now, virtual_time
-
 from pointsman_server.domain.attempts import AttemptOutcome, FailureKind, FinishReason
 from pointsman_server.domain.errors import (
     AllModelsFailed,
@@ -20,6 +17,8 @@ from pointsman_server.domain.money import Usage
 from pointsman_server.execution.executor import total_usage
 from pointsman_server.execution.retry import RetryPolicy
 from pointsman_server.providers.base import Finish, TextChunk, ToolCallChunk
+from stage import PROMPT_TOKENS, Stage, collect, story, text_of
+from virtual_time import now, virtual_time
 
 REPORTED = Usage(input_tokens=90, cached_input_tokens=10, output_tokens=7)
 

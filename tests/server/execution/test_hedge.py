@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 from builders import make_failure
-
 from pointsman_server.domain.attempts import AttemptOutcome, AttemptReason, FailureKind
 from pointsman_server.execution.hedge import Cancel, Commit, GiveUp, HedgeRace, RacePlan, Start
 from pointsman_server.execution.hedge_budget import HedgeBudget
@@ -297,9 +296,7 @@ def test_max_attempts_bounds_everything() -> None:
     r = race("a", "b", "c", retry=RetryPolicy(max_retries=0, max_attempts=2))
     r.begin(0.0)
     r.failed(0, SERVER_ERROR, 1.0)
-    assert r.failed(1, SERVER_ERROR, 2.0) == [
-        GiveUp("b", SERVER_ERROR, attempts=2, partial=False)
-    ]
+    assert r.failed(1, SERVER_ERROR, 2.0) == [GiveUp("b", SERVER_ERROR, attempts=2, partial=False)]
 
 
 def test_max_attempts_bounds_hedges() -> None:
@@ -460,5 +457,5 @@ def test_plans_that_make_no_sense_are_refused(
     models: tuple[str, ...], limits: tuple[float, ...], hedge: str | None
 ) -> None:
     """A plan needs distinct models, a limit for each, and a hedge from among the fallbacks."""
-    with pytest.raises(ValueError, match="plan|hedge_model"):
+    with pytest.raises(ValueError, match=r"plan|hedge_model"):
         RacePlan(models=models, first_token_s=limits, idle_s=1.0, deadline=1.0, hedge_model=hedge)

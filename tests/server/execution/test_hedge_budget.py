@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pointsman_server.execution.hedge_budget import HedgeBudget
 
 WINDOW_S = 10.0

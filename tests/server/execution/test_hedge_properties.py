@@ -8,7 +8,6 @@ from builders import make_failure
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from pointsman_server.domain.attempts import AttemptOutcome, AttemptReason, Failure, FailureKind
 from pointsman_server.execution.hedge import (
     Cancel,

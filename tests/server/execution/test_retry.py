@@ -6,7 +6,6 @@ import pytest
 from builders import make_failure
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pointsman_server.domain.attempts import FailureKind
 from pointsman_server.execution.retry import RetryPolicy
 

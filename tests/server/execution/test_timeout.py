@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from pointsman_server.execution.timeout import TimeoutPolicy
 
 

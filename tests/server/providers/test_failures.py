@@ -56,7 +56,11 @@ def money(code: str) -> object:
         (401, {"error": {"code": 401, "type": "authentication_error"}}, K.AUTHENTICATION),
         (403, {"detail": "Forbidden"}, K.AUTHENTICATION),
         (403, openai_error(code="model_not_found"), K.MODEL_NOT_FOUND),
-        (404, openai_error(type="invalid_request_error", code="model_not_found"), K.MODEL_NOT_FOUND),
+        (
+            404,
+            openai_error(type="invalid_request_error", code="model_not_found"),
+            K.MODEL_NOT_FOUND,
+        ),
         (404, {"error": {"code": "DeploymentNotFound", "message": ""}}, K.MODEL_NOT_FOUND),
         (
             404,
@@ -244,7 +248,9 @@ def test_a_wait_is_passed_on_only_where_waiting_helps() -> None:
     assert (broke.retry_after_s, broke.kind.transient) == (None, False)
 
 
-SAFE = re.compile(r"[a-z' A-Z]+( \(((status \d+|[a-z0-9_.-]{1,64}|redirects are not followed)(, )?)+\))?")
+SAFE = re.compile(
+    r"[a-z' A-Z]+( \(((status \d+|[a-z0-9_.-]{1,64}|redirects are not followed)(, )?)+\))?"
+)
 
 
 @pytest.mark.parametrize(
@@ -263,11 +269,13 @@ def test_the_most_specific_code_is_named() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["error", "message", "type", "code", "details", "error_code", "param"]),
-        inner,
-        max_size=6,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "type", "code", "details", "error_code", "param"]),
+            inner,
+            max_size=6,
+        )
     ),
 )
 

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import socket
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from pointsman_server.domain.attempts import FailureKind
 from pointsman_server.providers.base import ProviderError
 from pointsman_server.providers.http import HttpClient, HttpResponse, HttpSettings
 from pointsman_server.providers.inflate import MAX_PIECE_BYTES, Inflater
-from upstream import Cut, Hang, Hold, Pause, Reply, SeenRequest, Send, Upstream, upstream_server
+from upstream import Cut, Hang, Hold, Pause, Reply, Send, Upstream, upstream_server
 from upstream import whole as whole_reply
 
 K = FailureKind
@@ -87,6 +87,10 @@ async def test_a_unix_socket(tmp_path: Path) -> None:
         assert upstream.requests[0].path == "/v1/models"
 
 
+def completed(count: int) -> Callable[[Upstream], bool]:
+    return lambda upstream: upstream.answers_completed == count
+
+
 FINISHED = Reply((Send(b"data: [DONE]\n\n"), Pause(0.01)))
 
 
@@ -103,7 +107,7 @@ async def test_connections_are_used_again_only_where_that_is_safe(
                 response.expect_end()
                 break
         if keep_alive:
-            await upstream.wait_for(lambda u, n=number: u.answers_completed == n)
+            await upstream.wait_for(completed(number))
             await asyncio.sleep(0.01)
     assert upstream.connections == connections
     expected = "close" if not keep_alive else None
@@ -358,8 +362,6 @@ async def test_a_drain_that_never_ends_is_cut_by_close(upstream: Upstream) -> No
     assert not upstream.closes
     await client.close()
     await upstream.wait_for(lambda u: len(u.closes) == 1)
-
-
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -20,7 +21,8 @@ def reference(stream: bytes) -> list[SseEvent]:
     lines = stream.removeprefix(b"\xef\xbb\xbf")
     lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     events: list[SseEvent] = []
-    name, data = "", []
+    name = ""
+    data: list[bytes] = []
     for line in [*lines.split(b"\n"), b""]:
         if line == b"":
             if data:
@@ -75,7 +77,7 @@ def test_any_chunking_gives_the_standards_events(stream: bytes, data: st.DataObj
     else:
         cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
     edges = [0, *cuts, len(stream)]
-    chunks = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    chunks = [stream[a:b] for a, b in pairwise(edges)]
     assert decoded(chunks) == reference(stream)
 
 

@@ -8,7 +8,6 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pointsman_server.domain.attempts import AttemptOutcome, AttemptReason, AttemptRecord
 from pointsman_server.domain.money import Usage
 from pointsman_server.domain.observer import AttemptDetails, AttemptStart

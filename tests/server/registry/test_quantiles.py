@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pointsman_server.registry.quantiles import QuantileWindow
 
 values = st.lists(st.one_of(st.floats(0.0, 100.0), st.just(math.inf), st.integers(0, 5)))

@@ -6,7 +6,6 @@ import pytest
 from builders import make_model
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pointsman_server.domain.errors import NotFound
 from pointsman_server.domain.model import Model, Tier
 from pointsman_server.registry.registry import Registry, strongest

@@ -10,6 +10,7 @@ import grpc
 from pointsman.v1.router_service_pb2 import ChatRequest, ChatResponse
 
 from pointsman_client.errors import BrokenStream, Cancelled, PointsmanError, from_rpc_error
+from pointsman_client.tasks import being_cancelled
 
 _END_GRACE_S = 1.0
 
@@ -74,9 +75,8 @@ class ChatStream:
             except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
                 raise self.fail(await self._ending()) from None
             except asyncio.CancelledError:
-                task = asyncio.current_task()
                 error = self.fail(Cancelled("the chat was cancelled"))
-                if task is not None and task.cancelling():
+                if being_cancelled():
                     raise
                 raise error from None
 

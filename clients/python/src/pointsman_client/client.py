@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
+from weakref import WeakSet
 
 import grpc
 from pointsman.v1.admin_service_pb2 import GetServerInfoRequest, GetServerInfoResponse
@@ -25,11 +27,13 @@ from pointsman.v1.router_service_pb2 import (
 from pointsman.v1.router_service_pb2_grpc import RouterServiceStub
 
 from pointsman_client.chat import Chat
-from pointsman_client.completion import Completion
-from pointsman_client.errors import BrokenStream, from_rpc_error
+from pointsman_client.chat_stream import ChatCall
+from pointsman_client.completion import CompleteCall, Completion
+from pointsman_client.errors import BrokenStream, Cancelled, from_rpc_error
 from pointsman_client.health import is_serving
 from pointsman_client.messages import Prompt, conversation
 from pointsman_client.options import Constraints, Context, Execution, Generation, Overrides
+from pointsman_client.tasks import being_cancelled
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 _MAX_PAGES = 1000
@@ -71,6 +75,8 @@ class Client:
         self._metadata = () if api_key is None else (("authorization", f"Bearer {api_key}"),)
         self._max_message_bytes = max_message_bytes
         self._channel: grpc.aio.Channel | None = None
+        # To be cancelled with the channel: grpcio 1.76 leaves their readers waiting for ever.
+        self._streams: WeakSet[grpc.aio.Call] = WeakSet()
         self._closed = False
 
     @property
@@ -108,6 +114,8 @@ class Client:
     async def close(self) -> None:
         """Close the channel; calls under way are cancelled. Idempotent."""
         self._closed = True
+        for stream in list(self._streams):
+            stream.cancel()
         if self._channel is not None:
             channel, self._channel = self._channel, None
             await channel.close()
@@ -201,12 +209,14 @@ class Client:
             request_id=request_id,
         )
         timeout = self._timeout(timeout_s)
-        return Completion(
-            lambda: RouterServiceStub(self.channel).Complete(
-                request, timeout=timeout, metadata=self._metadata
-            ),
-            self._target,
-        )
+
+        def start() -> CompleteCall:
+            stub = RouterServiceStub(self.channel)
+            call = stub.Complete(request, timeout=timeout, metadata=self._metadata)
+            self._streams.add(call)
+            return call
+
+        return Completion(start, self._target)
 
     def chat(
         self,
@@ -230,12 +240,13 @@ class Client:
             generation=None if generation is None else generation.to_proto(),
             execution=None if execution is None else execution.to_proto(),
         )
-        return Chat(
-            lambda: RouterServiceStub(self.channel).Chat(metadata=self._metadata),
-            setup,
-            self._target,
-            self._timeout_s,
-        )
+
+        def start() -> ChatCall:
+            call = RouterServiceStub(self.channel).Chat(metadata=self._metadata)
+            self._streams.add(call)
+            return call
+
+        return Chat(start, setup, self._target, self._timeout_s)
 
     async def models(self, *, timeout_s: float | None = None) -> list[Model]:
         """List all models by name. ``timeout_s`` bounds each page."""
@@ -275,6 +286,10 @@ class Client:
     async def _result(self, call: Awaitable[_Response]) -> _Response:
         try:
             return await call
+        except asyncio.CancelledError:
+            if being_cancelled():
+                raise
+            raise Cancelled("the client was closed") from None
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self._target) from error
 

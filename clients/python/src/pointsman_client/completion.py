@@ -12,6 +12,7 @@ from pointsman.v1.router_service_pb2 import CompleteRequest, CompleteResponse, C
 
 from pointsman_client.answer import Answer
 from pointsman_client.errors import PointsmanError, from_rpc_error
+from pointsman_client.tasks import being_cancelled
 
 _END_GRACE_S = 1.0
 
@@ -73,11 +74,8 @@ class Completion(Answer):
         except StopAsyncIteration:
             return None
         except asyncio.CancelledError:
-            # gRPC tells the reader of a call cancelled on this side in the same way as asyncio
-            # tells a task that it is being cancelled.
             self._cancelled = self.completed is None
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if being_cancelled():
                 raise
             return None
         except grpc.aio.AioRpcError as error:

@@ -18,7 +18,7 @@ from pointsman.v1 import router_service_pb2, usage_pb2
 
 from pointsman_server.api import requests, responses
 from pointsman_server.api.call import Call
-from pointsman_server.api.messages import answer_message, to_messages
+from pointsman_server.api.messages import answer_message, recent, to_messages
 from pointsman_server.api.requests import ChatDefaults
 from pointsman_server.api.status import to_status
 from pointsman_server.api.validate import Violations
@@ -30,7 +30,7 @@ from pointsman_server.domain.errors import (
     Overloaded,
     RouterError,
 )
-from pointsman_server.domain.events import ModelSwitched, TextDelta, ToolCallDelta
+from pointsman_server.domain.events import Completed, ModelSwitched, TextDelta, ToolCallDelta
 from pointsman_server.domain.messages import ToolCall
 from pointsman_server.engine import Completion, Engine
 
@@ -85,9 +85,12 @@ class _Answer:
     def __init__(self) -> None:
         self.text: list[str] = []
         self.calls: list[ToolCall] = []
+        self.whole = False
 
     def add(self, event: object) -> None:
         match event:
+            case Completed():
+                self.whole = True
             case TextDelta(_, text):
                 self.text.append(text)
             case ToolCallDelta(_, tool_call):
@@ -108,6 +111,7 @@ class _Conversation:
         self._waiting: deque[_Turn] = deque()
         self._wake = asyncio.Event()
         self._said_last = False
+        self._left = False
         # None ends the conversation
         self._outbox: asyncio.Queue[_pb.ChatResponse | None] = asyncio.Queue(_OUTBOX)
 
@@ -120,6 +124,7 @@ class _Conversation:
                 yield response
             await work
         finally:
+            self._left = True  # nobody takes from the outbox any more: waiting for room in it hangs
             work.cancel()
             await asyncio.wait({work})
 
@@ -135,7 +140,8 @@ class _Conversation:
         except* RouterError as errors:
             raise errors.exceptions[0] from None
         finally:
-            await self._outbox.put(None)
+            if not self._left:
+                await self._outbox.put(None)
 
     async def _setup(self, incoming: AsyncIterator[_pb.ChatRequest]) -> ChatDefaults | None:
         first = await anext(incoming, None)
@@ -219,9 +225,11 @@ class _Conversation:
             await self._say(turn_id, error=to_status(error))
             return
         except asyncio.CancelledError:
-            if not turn.cancelled:
+            if self._left or not turn.cancelled:
                 raise
             self._remember(asked, answer)
+            if answer.whole:  # the cancel came too late to have an effect
+                return
             receipt = completion.receipt if completion else None
             usage = responses.to_usage(receipt.usage) if receipt else usage_pb2.Usage()
             await self._say(turn_id, cancelled=_pb.ChatCancelled(usage=usage))
@@ -249,12 +257,7 @@ class _Conversation:
         said = answer_message(answer.text, answer.calls)
         if said is None:
             return
-        history = (*self._history, *asked, said)
-        characters = sum(len(m.text) for m in history)
-        while characters > MAX_HISTORY_CHARACTERS and len(history) > 2:
-            characters -= len(history[0].text)
-            history = history[1:]
-        self._history = history
+        self._history = recent((*self._history, *asked, said), MAX_HISTORY_CHARACTERS)
 
     async def _say(
         self,

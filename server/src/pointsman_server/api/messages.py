@@ -11,7 +11,8 @@ from pointsman_server.api.validate import Violations
 from pointsman_server.domain.messages import Message, Part, Role, Text, ToolCall, ToolResult
 
 MAX_MESSAGES = 4096
-MAX_NAME = 64
+MAX_PARTS = 16_384
+"""In all messages together."""
 
 _PARTS_OF_ROLE: dict[Role, tuple[type, ...]] = {
     Role.SYSTEM: (Text,),
@@ -24,9 +25,10 @@ _PARTS_OF_ROLE: dict[Role, tuple[type, ...]] = {
 def to_messages(
     field: str, messages: Sequence[message_pb2.Message], violations: Violations
 ) -> tuple[Message, ...]:
-    """Each message by itself; whether they make a conversation is `check_conversation`'s matter."""
-    if len(messages) > MAX_MESSAGES:
-        violations.add(field, f"has {len(messages)} messages; the limit is {MAX_MESSAGES}")
+    """Each message by itself; whether they make a conversation is `to_conversation`'s matter."""
+    if not violations.count(field, len(messages), MAX_MESSAGES, "messages"):
+        return ()
+    if not violations.count(field, sum(len(m.parts) for m in messages), MAX_PARTS, "parts"):
         return ()
     converted = (
         _message(f"{field}[{i}]", message, violations) for i, message in enumerate(messages)
@@ -34,8 +36,35 @@ def to_messages(
     return tuple(m for m in converted if m is not None)
 
 
-def check_conversation(field: str, messages: Sequence[Message], violations: Violations) -> None:
-    """Note what keeps ``messages`` from being a conversation that a model can answer."""
+def to_conversation(
+    field: str,
+    messages: Sequence[message_pb2.Message],
+    violations: Violations,
+    history: Sequence[Message] = (),
+) -> tuple[Message, ...]:
+    """What a model is to answer, after ``history``, which is a beginning such as `to_history`'s."""
+    noted = len(violations)
+    converted = to_messages(field, messages, violations)
+    if len(violations) == noted:  # else there are holes in it, which would be noted again
+        _check_conversation(field, converted, history, violations)
+    return converted
+
+
+def to_history(
+    field: str, messages: Sequence[message_pb2.Message], violations: Violations
+) -> tuple[Message, ...]:
+    """The beginning of a conversation; calls at its end may wait for their results."""
+    noted = len(violations)
+    converted = to_messages(field, messages, violations)
+    open_calls: dict[str, str] = {}
+    if len(violations) == noted and not _pair_calls(field, converted, open_calls, violations):
+        _note_open(open_calls, violations)
+    return converted
+
+
+def _check_conversation(
+    field: str, messages: Sequence[Message], history: Sequence[Message], violations: Violations
+) -> None:
     if not messages:
         violations.add(field, "is required")
         return
@@ -46,16 +75,35 @@ def check_conversation(field: str, messages: Sequence[Message], violations: Viol
     elif last.role is Role.USER and not last.text.strip():
         violations.add(f"{field}[{len(messages) - 1}].parts", "the prompt is empty")
     open_calls: dict[str, str] = {}
+    _pair_calls("", history, open_calls, Violations())
+    open_calls = dict.fromkeys(open_calls, field)
+    _pair_calls(field, messages, open_calls, violations)
+    _note_open(open_calls, violations)
+
+
+def _pair_calls(
+    field: str, messages: Sequence[Message], open_calls: dict[str, str], violations: Violations
+) -> bool:
+    """Pair tool calls with results; whether no other message came before a result.
+
+    ``open_calls`` has the path of each call that waits for its result, by its id.
+    """
     for i, message in enumerate(messages):
         if open_calls and message.role is not Role.TOOL:
-            break
+            return False
         for j, part in enumerate(message.parts):
             at = f"{field}[{i}].parts[{j}]"
             if isinstance(part, ToolCall):
+                if part.call_id in open_calls:
+                    violations.add(f"{at}.tool_call.call_id", f"{part.call_id!r} is used twice")
                 open_calls[part.call_id] = f"{at}.tool_call.call_id"
             elif isinstance(part, ToolResult) and open_calls.pop(part.call_id, None) is None:
                 problem = f"answers no tool call: {part.call_id!r} is not open here"
                 violations.add(f"{at}.tool_result.call_id", problem)
+    return True
+
+
+def _note_open(open_calls: dict[str, str], violations: Violations) -> None:
     for call_id, at in open_calls.items():
         violations.add(at, f"the call {call_id!r} has no tool result after it")
 
@@ -114,3 +162,29 @@ def answer_message(text: Iterable[str], calls: Iterable[ToolCall]) -> Message | 
     said = "".join(text)
     parts: tuple[Part, ...] = ((Text(said),) if said else ()) + tuple(calls)
     return Message(Role.ASSISTANT, parts) if parts else None
+
+
+def recent(history: Sequence[Message], max_characters: int) -> tuple[Message, ...]:
+    """As much of the end of ``history`` as fits, after the system messages that it begins with.
+
+    It is cut before a user's message, so that no tool result loses its call; the last of these and
+    what follows it are kept in any case.
+    """
+    excess = sum(map(_characters, history)) - max_characters
+    if excess <= 0:
+        return tuple(history)
+    begin = next((i for i, m in enumerate(history) if m.role is not Role.SYSTEM), len(history))
+    head, rest = history[:begin], history[begin:]
+    cut = 0
+    for i, message in enumerate(rest):
+        if message.role is Role.USER:
+            cut = i
+            if excess <= 0:
+                break
+        excess -= _characters(message)
+    return (*head, *rest[cut:])
+
+
+def _characters(message: Message) -> int:
+    calls = (p for p in message.parts if isinstance(p, ToolCall))
+    return len(message.text) + sum(len(c.name) + len(c.arguments_json) for c in calls)

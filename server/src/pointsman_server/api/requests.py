@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from pointsman.v1 import classification_pb2, decision_pb2, message_pb2, router_s
 
 from pointsman_server.api import names
 from pointsman_server.api.call import Call
-from pointsman_server.api.messages import check_conversation, to_messages
+from pointsman_server.api.messages import to_conversation, to_history
 from pointsman_server.api.validate import Violations
 from pointsman_server.domain.decision import RoutingConstraints
 from pointsman_server.domain.messages import GenerationOptions, Message, Tool
@@ -23,6 +24,8 @@ MAX_ID = 256
 MAX_TAGS = 16
 MAX_TOOLS = 128
 MAX_STOP_SEQUENCES = 4
+MAX_NAMES = 256
+MAX_CAPABILITIES = 32
 MAX_COST_NANOS = 1_000_000 * 1_000_000_000
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -60,7 +63,7 @@ def from_classify(
         InvalidRequest: with every field that is malformed.
     """
     violations = Violations()
-    messages = to_messages("messages", message.messages, violations)
+    messages = to_conversation("messages", message.messages, violations)
     overrides = _overrides("overrides", message.overrides, violations)
     return _request(messages, call, total_s, violations, overrides=overrides)
 
@@ -72,7 +75,7 @@ def from_route(message: router_service_pb2.RouteRequest, call: Call, total_s: fl
         InvalidRequest: with every field that is malformed.
     """
     violations = Violations()
-    messages = to_messages("messages", message.messages, violations)
+    messages = to_conversation("messages", message.messages, violations)
     return _routable(message, messages, call, total_s, violations, ExecutionOptions())
 
 
@@ -85,7 +88,7 @@ def from_complete(
         InvalidRequest: with every field that is malformed.
     """
     violations = Violations()
-    messages = to_messages("messages", message.messages, violations)
+    messages = to_conversation("messages", message.messages, violations)
     if message.request_id:
         try:
             uuid.UUID(message.request_id)
@@ -103,7 +106,7 @@ def from_setup(setup: router_service_pb2.ChatSetup) -> ChatDefaults:
     """
     violations = Violations()
     defaults = ChatDefaults(
-        history=to_messages("setup.history", setup.history, violations),
+        history=to_history("setup.history", setup.history, violations),
         context=_context("setup.context", setup.context, violations),
         constraints=_constraints("setup.constraints", setup.constraints, violations),
         generation=_generation("setup.generation", setup.generation, violations),
@@ -126,13 +129,10 @@ def from_turn(
         InvalidRequest: with every field that is malformed.
     """
     violations = Violations()
-    messages = to_messages("turn.messages", turn.messages, violations)
-    if not turn.messages:
-        violations.add("turn.messages", "is required")
+    messages = to_conversation("turn.messages", turn.messages, violations, history)
     constraints = defaults.constraints
     if turn.HasField("constraints"):
         constraints = _constraints("turn.constraints", turn.constraints, violations)
-    violations.raise_if_any()
     return _request(
         history + messages,
         call,
@@ -179,9 +179,6 @@ def _request(
     generation: GenerationOptions = GenerationOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
 ) -> Request:
-    # a message that could not be read has been noted already, and leaves a hole behind
-    violations.raise_if_any()
-    check_conversation("messages", messages, violations)
     violations.raise_if_any()
     latest = call.accepted_at + total_s
     return Request(
@@ -199,10 +196,9 @@ def _request(
 def _context(
     field: str, message: router_service_pb2.CallContext, violations: Violations
 ) -> CallContext:
-    if len(message.tags) > MAX_TAGS:
-        violations.add(f"{field}.tags", f"has {len(message.tags)} tags; the limit is {MAX_TAGS}")
-    for key, value in message.tags.items():
-        violations.text(f"{field}.tags[{key[:32]!r}]", key + value, MAX_ID)
+    if violations.count(f"{field}.tags", len(message.tags), MAX_TAGS, "tags"):
+        for key, value in message.tags.items():
+            violations.text(f"{field}.tags[{key[:32]!r}]", key + value, MAX_ID)
     return CallContext(
         user_id=violations.text(f"{field}.user_id", message.user_id, MAX_ID),
         session_id=violations.text(f"{field}.session_id", message.session_id, MAX_ID),
@@ -218,10 +214,15 @@ def _overrides(
             return None
         return violations.enum(f"{field}.{name}", getattr(message, name), known)
 
+    def label(name: str) -> str | None:
+        if not message.HasField(name):
+            return None
+        return violations.text(f"{field}.{name}", getattr(message, name), MAX_ID)
+
     return ProfileOverrides(
-        task_type=message.task_type if message.HasField("task_type") else None,
-        domain=message.domain if message.HasField("domain") else None,
-        tone=message.tone if message.HasField("tone") else None,
+        task_type=label("task_type"),
+        domain=label("domain"),
+        tone=label("tone"),
         complexity=scale("complexity", names.COMPLEXITIES),
         urgency=scale("urgency", names.URGENCIES),
         cost_sensitivity=scale("cost_sensitivity", names.COST_SENSITIVITIES),
@@ -231,13 +232,15 @@ def _overrides(
 def _constraints(
     field: str, message: decision_pb2.RoutingConstraints, violations: Violations
 ) -> RoutingConstraints:
+    for name in ("allowed_models", "excluded_models", "allowed_regions"):
+        violations.count(f"{field}.{name}", len(getattr(message, name)), MAX_NAMES, "names")
+    at, needed = f"{field}.required_capabilities", message.required_capabilities
     capabilities = set()
-    for i, value in enumerate(message.required_capabilities):
-        capability = violations.enum(
-            f"{field}.required_capabilities[{i}]", value, names.CAPABILITIES
-        )
-        if capability is not None:
-            capabilities.add(capability)
+    if violations.count(at, len(needed), MAX_CAPABILITIES, "capabilities"):
+        for i, value in enumerate(needed):
+            capability = violations.enum(f"{at}[{i}]", value, names.CAPABILITIES)
+            if capability is not None:
+                capabilities.add(capability)
     max_cost = None
     if message.HasField("max_cost_usd_nanos"):
         max_cost = message.max_cost_usd_nanos
@@ -265,14 +268,11 @@ def _generation(
         temperature = violations.number(f"{field}.temperature", message.temperature, 0, 2)
     if message.HasField("top_p"):
         top_p = violations.number(f"{field}.top_p", message.top_p, 0, 1, above_low=True)
-    if len(message.stop_sequences) > MAX_STOP_SEQUENCES:
-        violations.add(
-            f"{field}.stop_sequences",
-            f"has {len(message.stop_sequences)}; the limit is {MAX_STOP_SEQUENCES}",
-        )
-    for i, stop in enumerate(message.stop_sequences):
-        if not stop:
-            violations.add(f"{field}.stop_sequences[{i}]", "is empty")
+    at, stops = f"{field}.stop_sequences", message.stop_sequences
+    if violations.count(at, len(stops), MAX_STOP_SEQUENCES, "sequences"):
+        for i, stop in enumerate(stops):
+            if not stop:
+                violations.add(f"{at}[{i}]", "is empty")
     schema = None
     if message.HasField("response_json_schema"):
         schema = violations.json_object(
@@ -284,25 +284,25 @@ def _generation(
         top_p=top_p,
         seed=message.seed if message.HasField("seed") else None,
         stop_sequences=tuple(message.stop_sequences),
-        tools=_tools(f"{field}.tools", message, violations),
+        tools=_tools(f"{field}.tools", message.tools, violations),
         response_json_schema=schema,
     )
 
 
 def _tools(
-    field: str, message: message_pb2.GenerationOptions, violations: Violations
+    field: str, tools: Sequence[message_pb2.Tool], violations: Violations
 ) -> tuple[Tool, ...]:
-    if len(message.tools) > MAX_TOOLS:
-        violations.add(field, f"has {len(message.tools)} tools; the limit is {MAX_TOOLS}")
+    if not violations.count(field, len(tools), MAX_TOOLS, "tools"):
+        return ()
     seen: set[str] = set()
-    for i, tool in enumerate(message.tools):
+    for i, tool in enumerate(tools):
         if not _TOOL_NAME.fullmatch(tool.name):
             violations.add(f"{field}[{i}].name", "must be 1 to 64 of [a-zA-Z0-9_-]")
         elif tool.name in seen:
             violations.add(f"{field}[{i}].name", f"{tool.name!r} is used twice")
         seen.add(tool.name)
         violations.json_object(f"{field}[{i}].parameters_json_schema", tool.parameters_json_schema)
-    return tuple(Tool(t.name, t.description, t.parameters_json_schema) for t in message.tools)
+    return tuple(Tool(t.name, t.description, t.parameters_json_schema) for t in tools)
 
 
 def _execution(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf.any_pb2 import Any as PackedAny
@@ -16,6 +17,7 @@ from pointsman_server.domain.errors import (
     AllModelsFailed,
     AnswerInterrupted,
     DeadlineExceeded,
+    FieldViolation,
     InvalidRequest,
     NoEligibleModel,
     NotFound,
@@ -26,8 +28,12 @@ from pointsman_server.domain.errors import (
 )
 
 ERROR_DOMAIN = "pointsman.dev"
-MAX_MESSAGE_CHARACTERS = 1024
-"""Statuses travel in HTTP/2 headers, which peers bound; a long list of reasons is cut."""
+MAX_MESSAGE_BYTES = 768
+MAX_TEXT_BYTES = 256
+MAX_VIOLATIONS_BYTES = 2048
+"""Statuses travel in HTTP/2 headers, and clients refuse more than 8 KiB of these: instead of the
+error they would then see one of gRPC's own. A byte of the message may come to more than four: three
+where it is percent-encoded, and in the details, in base64, one and a third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,7 @@ def _status(shape: _Shape, message: str) -> status_pb2.Status:
         domain=ERROR_DOMAIN,
         metadata=shape.metadata,
     )
-    if len(message) > MAX_MESSAGE_CHARACTERS:
-        message = message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
-    status = status_pb2.Status(code=shape.code, message=message)
+    status = status_pb2.Status(code=shape.code, message=_cut(message, MAX_MESSAGE_BYTES))
     for detail in (info, *shape.details):
         packed = PackedAny()
         packed.Pack(detail)
@@ -72,21 +76,15 @@ def _shape(error: RouterError) -> _Shape:
     reasons = error_reason_pb2
     match error:
         case InvalidRequest():
-            fields = [
-                error_details_pb2.BadRequest.FieldViolation(
-                    field=v.field, description=v.description[:MAX_MESSAGE_CHARACTERS]
-                )
-                for v in error.violations[:20]
-            ]
             return _Shape(
                 code_pb2.INVALID_ARGUMENT,
                 reasons.ERROR_REASON_INVALID_REQUEST,
                 {},
-                (error_details_pb2.BadRequest(field_violations=fields),),
+                (_bad_request(error.violations),),
             )
         case NotFound():
             resource = error_details_pb2.ResourceInfo(
-                resource_type=error.resource_type, resource_name=error.name
+                resource_type=error.resource_type, resource_name=_cut(error.name, MAX_TEXT_BYTES)
             )
             return _Shape(code_pb2.NOT_FOUND, reasons.ERROR_REASON_NOT_FOUND, {}, (resource,))
         case NoEligibleModel():
@@ -148,6 +146,27 @@ def _provider_shape(error: RouterError) -> _Shape:
             return _Shape(code_pb2.UNAVAILABLE, reasons.ERROR_REASON_ANSWER_INTERRUPTED, metadata)
         case _:
             raise TypeError(f"{type(error).__name__} has no status: add it here")
+
+
+def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:
+    """As many of the violations as there is room for, from the first."""
+    message = error_details_pb2.BadRequest()
+    for violation in violations:
+        message.field_violations.add(
+            field=_cut(violation.field, MAX_TEXT_BYTES),
+            description=_cut(violation.description, MAX_TEXT_BYTES),
+        )
+        if message.ByteSize() > MAX_VIOLATIONS_BYTES:
+            del message.field_violations[-1]
+            break
+    return message
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    """``text``, or as much of its beginning as ``max_bytes`` of UTF-8 can hold, and an ellipsis."""
+    if len(text) <= max_bytes and len(text.encode()) <= max_bytes:
+        return text
+    return text[:max_bytes].encode()[: max_bytes - 3].decode(errors="ignore") + "…"
 
 
 def _retry_info(seconds: float) -> error_details_pb2.RetryInfo:

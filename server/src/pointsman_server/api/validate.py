@@ -16,6 +16,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MAX_SECONDS = 24 * 3600.0
+MAX_VIOLATIONS = 100
+"""More than these are not noted: nobody reads them, and a request of 4 MB can have a million."""
 
 
 class Violations:
@@ -26,7 +28,11 @@ class Violations:
 
     def add(self, field: str, description: str) -> None:
         """Note one."""
-        self._found.append(FieldViolation(field, description))
+        if len(self._found) < MAX_VIOLATIONS:
+            self._found.append(FieldViolation(field, description))
+
+    def __len__(self) -> int:
+        return len(self._found)
 
     def raise_if_any(self) -> None:
         """End the check.
@@ -72,6 +78,12 @@ class Violations:
         if len(value) > max_characters:
             self.add(field, f"has {len(value)} characters; the limit is {max_characters}")
         return value
+
+    def count(self, field: str, number: int, limit: int, what: str) -> bool:
+        """Whether a list with ``number`` items is within its limit."""
+        if number > limit:
+            self.add(field, f"has {number} {what}; the limit is {limit}")
+        return number <= limit
 
     def json_object(self, field: str, value: str) -> str:
         """A text that is a JSON object."""

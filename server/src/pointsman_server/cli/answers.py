@@ -58,6 +58,8 @@ class AnswerPrinter:
         line.append_text(self._colours.text(decision.model))
         line.append(f"  {describe(decision.classification)}", style="dim")
         self._console.print(line)
+        for reason in decision.reasons:
+            self._console.print(Text(f"  because {reason}", style="dim"))
 
     def _started(self, started: router_service_pb2.AttemptStarted) -> None:
         self._models[started.attempt] = started.model

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import signal
 import time
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ from pointsman_server.cli.terminal import (
 )
 from pointsman_server.domain.money import Usage
 from pointsman_server.registry.catalogue import snapshot
-from pointsman_server.telemetry.logs import configure
+from pointsman_server.telemetry.logs import LogSettings, configure
 
 HOSTED_BASELINE = "anthropic/claude-opus-5-5"
 """A frontier model at its list price, for what one would have paid without models of one's own."""
@@ -78,8 +77,9 @@ async def _demo(*, mini: bool, stay: bool, address: str, json_output: bool) -> N
     began = time.perf_counter()
     await fetch_demo_models(mini=mini)
     config = demo_config(mini=mini, address=address)
-    # the terminal shows what happens, so the log is kept off it
-    server = build_server(config, local_providers(), configure(config.log, io.StringIO()))
+    # the terminal shows what happens: of the log only what went wrong
+    log = configure(LogSettings(level="error"))
+    server = build_server(config, local_providers(), log)
     stop = asyncio.Event()
     if stay:
         for name in (signal.SIGTERM, signal.SIGINT):
@@ -142,28 +142,31 @@ class _Tour:
         return Answered(decision, completed)
 
     def _print_table(self, answered: Sequence[Answered]) -> None:
-        strongest = answered[0].completed.baseline_model
-        numbers = ("tokens", "first token", "cost", f"with {strongest}", HOSTED_BASELINE)
+        numbers = ("tokens", "first token", "cost", "strongest", "hosted")
         shown = table("model", "why", *numbers, right=numbers)
         for one in answered:
             done = one.completed
             first = done.time_to_first_token.ToNanoseconds() / 1e9
             shown.add_row(
                 self._colours.text(done.model),
-                f"{in_short(one.decision.classification)}: {one.decision.reasons[-1]}",
-                f"{done.usage.input_tokens} + {done.usage.output_tokens}",
+                in_short(one.decision.classification),
+                f"{done.usage.input_tokens}+{done.usage.output_tokens}",
                 millis(first),
                 usd(done.total_usage.cost_usd_nanos),
                 usd(done.baseline_cost_usd_nanos),
                 usd(_hosted_cost(done)),
             )
         totals = self._totals(answered)
-        shown.add_row(Text("together", style="bold"), "", "", "", *(usd(total) for total in totals))
+        shown.add_row(
+            Text("together", style="bold"), "", "", "", *(usd(total) for total in totals)
+        )
         self._console.print()
         self._console.print(shown)
+        strongest = answered[0].completed.baseline_model
         self._console.print(
-            "Local models are charged for machine time; hosted ones at their list price. "
-            f"First routed token {self._first_token_s or 0:.1f} s after the start.",
+            f"strongest: the same tokens from {strongest} for every prompt; hosted: from "
+            f"{HOSTED_BASELINE} at its list price. Local models are charged their machine time. "
+            f"The first routed token came {self._first_token_s or 0:.1f} s after the start.",
             style="dim",
         )
 

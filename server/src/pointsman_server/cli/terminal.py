@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TextIO
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
@@ -12,17 +13,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+WIDTH_WITHOUT_TERMINAL = 120
+
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 
 def out() -> Console:
     """Standard output. Colour only on a terminal, and not where NO_COLOR is set."""
-    return Console(highlight=False, soft_wrap=True)
+    return _console(sys.stdout)
 
 
 def err() -> Console:
     """Standard error, for what is said beside the result."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _console(sys.stderr)
+
+
+def _console(file: TextIO) -> Console:
+    # without a terminal there is no width to ask for, and nothing to be gained by a narrow one
+    width = None if file.isatty() else WIDTH_WITHOUT_TERMINAL
+    return Console(file=file, highlight=False, soft_wrap=True, width=width)
 
 
 def print_json(value: object) -> None:
@@ -58,7 +67,8 @@ def table(*columns: str, right: Sequence[str] = (), title: str | None = None) ->
     """A plain table; ``right`` names the columns that hold numbers."""
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left")
+        numeric = column in right
+        made.add_column(column, justify="right" if numeric else "left", no_wrap=numeric)
     return made
 
 
@@ -76,8 +86,3 @@ def usd(nanos: int) -> str:
 def millis(seconds: float) -> str:
     """A time as people read it."""
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.2f} ms"
-
-
-def words(values: Mapping[str, object]) -> str:
-    """``a=1 b=2``."""
-    return " ".join(f"{k}={v}" for k, v in values.items())

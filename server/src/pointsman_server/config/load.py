@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ from pydantic import ValidationError
 
 from pointsman_server.config import units
 from pointsman_server.config.config import Config, ProviderSettings
+from pointsman_server.config.document import Location
 from pointsman_server.config.errors import ConfigError, Problem
 from pointsman_server.config.models import configured_model, default_models, overridden
 from pointsman_server.config.policy import routing_policy
 from pointsman_server.config.schema import File, ModelSection, ProviderSection
-from pointsman_server.config.source import Location, Source
+from pointsman_server.config.source import Source
 from pointsman_server.config.vendors import VENDORS
 from pointsman_server.domain.model import Model
 from pointsman_server.engine import Limits
@@ -29,6 +31,7 @@ from pointsman_server.transports.grpc_aio import GrpcSettings
 DEFAULT_FILE = Path("pointsman.yaml")
 FILE_VARIABLE = "POINTSMAN_CONFIG"
 MAX_SECRET_BYTES = 16 * 1024
+MAX_NAME = 200
 DEFAULT_METRICS = ("127.0.0.1", 9464)
 
 
@@ -109,13 +112,14 @@ def with_addresses(config: Config, address: str | None, metrics: str | None) -> 
         if value is None:
             continue
         try:
-            listen = None if option == "--metrics" and value == "off" else units.address(value)
+            if option == "--metrics":
+                listen = None if value == "off" else units.host_port(value)
+                changed = replace(changed, metrics_address=_host_port(listen))
+            else:
+                changed = replace(changed, grpc=replace(changed.grpc, address=units.address(value)))
         except ValueError as error:
-            raise ConfigError(Problem(option, 1, 1, str(error))) from None
-        if option == "--metrics":
-            changed = replace(changed, metrics_address=_host_port(listen))
-        elif listen is not None:
-            changed = replace(changed, grpc=replace(changed.grpc, address=listen))
+            cause, _, mend = str(error).partition("; ")
+            raise ConfigError(Problem(option, 1, 1, cause, mend)) from None
     return changed
 
 
@@ -185,6 +189,10 @@ class _Accounts:
     def models(self, local_models: Sequence[Model]) -> list[Model]:
         """Those that are written, and the usual ones of providers that have none written."""
         sections = {n: s or ModelSection() for n, s in self._file.models.items()}
+        for name in sections:
+            if not _is_model_name(name):
+                cause = f"a model's name has 1 to {MAX_NAME} ASCII characters and no space"
+                self._note(("models", name), cause, "the provider's own may go to provider_model")
         owners = {n: s.provider or n.partition("/")[0] for n, s in sections.items()}
         found = [m for n, s in sections.items() if (m := self._model(n, s, local_models))]
         for name, section in self._file.providers.items():
@@ -194,6 +202,10 @@ class _Accounts:
                 found += [replace(m, provider=name) for m in local_models]
             else:
                 found += default_models(name, _vendor(name, section))
+        for name, count in Counter(m.name for m in found).items():
+            if count > 1:
+                mend = "write under 'models' which models one of the two has"
+                self._note(("models", name), "is a model of two providers", mend)
         return found
 
     def _model(
@@ -261,7 +273,7 @@ class _Accounts:
         try:
             with Path(where).expanduser().open("rb") as file:
                 value = file.read(MAX_SECRET_BYTES).decode().strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~ is nobody's home
             self._note(at, f"{where} cannot be read: {type(error).__name__}")
             return None
         if not value:
@@ -280,6 +292,11 @@ def _vendor(name: str, section: ProviderSection) -> str | None:
     known = VENDORS.get(name)
     usual_address = known is not None and section.base_url in (None, known.base_url)
     return name if usual_address and known and known.kind == section.kind else None
+
+
+def _is_model_name(name: str) -> bool:
+    """Whether ``name`` can stand in a gRPC header, as the chosen model's does."""
+    return name.isascii() and name.isprintable() and " " not in name and 0 < len(name) <= MAX_NAME
 
 
 def _providers_of(models: Sequence[Model]) -> list[str]:

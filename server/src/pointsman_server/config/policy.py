@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import TypeVar
 
+from pointsman_server.config.document import Location
 from pointsman_server.config.errors import Problem
 from pointsman_server.config.schema import PolicySection, RuleSection
-from pointsman_server.config.source import Location, Source
+from pointsman_server.config.source import Source
 from pointsman_server.domain.profile import Complexity, Urgency
 from pointsman_server.routing.hedging import HedgePolicy
 from pointsman_server.routing.router import RoutingPolicy

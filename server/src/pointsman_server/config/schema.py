@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pointsman_server.config.units import Address, Names, Nanos, Seconds, SecretReference, Share
+from pointsman_server.config.units import (
+    Address,
+    HostPort,
+    Names,
+    Nanos,
+    Seconds,
+    SecretReference,
+    Share,
+)
 
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -20,7 +28,7 @@ class ServerSection(_Section):
     """Where to listen, and how much to take on."""
 
     address: Address = "127.0.0.1:50051"
-    metrics: Address | None = "127.0.0.1:9464"
+    metrics: HostPort | None = "127.0.0.1:9464"
     max_in_flight: int = Field(default=256, ge=1, le=100_000)
     max_request_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     classify_within: Seconds = 0.25

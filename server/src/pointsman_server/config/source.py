@@ -1,4 +1,4 @@
-"""A YAML file and the place of everything in it."""
+"""A configuration file and the place of everything in it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from pointsman_server.config.document import Document, DocumentError, Location
 from pointsman_server.config.errors import ConfigError, Problem
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 256 * 1024
+MAX_PROBLEMS = 50
 
-Location = Sequence[str | int]
+_EXPECTED = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping",
+    "float_type": "must be a number",
+    "int_parsing_size": "is too large a number",
+    "int_type": "must be a whole number",
+    "invalid_key": "is not text, as a key must be",
+    "list_type": "must be a list",
+    "model_type": "must be a mapping of settings",
+    "string_type": "must be text",
+}
 
 
 class Source:
-    """The parsed file. ``data`` is plain mappings, lists and scalars that remember their place."""
+    """The parsed file. ``data`` is plain mappings, lists and scalars."""
 
-    def __init__(self, path: str, data: Any) -> None:
+    def __init__(self, path: str, document: Document) -> None:
         self.path = path
-        self.data = data
+        self.data = document.data
+        self._document = document
 
     @classmethod
     def read(cls, path: Path) -> Source:
@@ -36,19 +45,20 @@ class Source:
         """
         name = str(path)
         try:
-            raw = path.read_bytes()
-        except OSError as error:
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
             mend = "give the right path with --config"
-            problem = Problem(name, 1, 1, f"cannot be read: {error.strerror}", mend)
-            raise ConfigError(problem) from None
+            raise ConfigError(Problem(name, 1, 1, f"cannot be read: {why}", mend)) from None
         if len(raw) > MAX_BYTES:
-            cause = f"has {len(raw)} bytes; the limit is {MAX_BYTES}"
-            raise ConfigError(Problem(name, 1, 1, cause))
+            raise ConfigError(Problem(name, 1, 1, f"is longer than {MAX_BYTES} bytes"))
         try:
             text = raw.decode()
         except UnicodeDecodeError as error:
             line = raw[: error.start].count(b"\n") + 1
-            raise ConfigError(Problem(name, line, 1, "is not UTF-8")) from None
+            column = error.start - raw.rfind(b"\n", 0, error.start)
+            raise ConfigError(Problem(name, line, column, "is not UTF-8")) from None
         return cls.parse(name, text)
 
     @classmethod
@@ -59,47 +69,21 @@ class Source:
             ConfigError: it is not YAML, or not a mapping.
         """
         try:
-            data = YAML(typ="rt").load(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            cause = (error.problem or "is not YAML").strip()
-            mend = "remove one of the two" if isinstance(error, DuplicateKeyError) else ""
-            raise ConfigError(Problem(name, line, column, cause.splitlines()[0], mend)) from None
-        except (YAMLError, RecursionError) as error:
-            cause = str(error).splitlines()[0] if str(error) else "is not YAML"
-            raise ConfigError(Problem(name, 1, 1, cause)) from None
-        if not isinstance(data, CommentedMap):
-            mend = "start with 'version: 1'"
-            raise ConfigError(Problem(name, 1, 1, "is not a mapping of settings", mend))
-        return cls(name, data)
+            return cls(name, Document(text))
+        except DocumentError as error:
+            problems = (Problem(name, f.line, f.column, f.cause, f.mend) for f in error.faults)
+            raise ConfigError(*problems) from None
 
     def problem(self, location: Location, cause: str, mend: str = "") -> Problem:
         """A fault at ``location``, a path of keys and indexes such as ("models", "a", "tier")."""
-        line, column = self._place(location)
+        line, column = self._document.place(location)
         where = ".".join(map(str, location))
         return Problem(self.path, line, column, f"{where}: {cause}" if where else cause, mend)
 
-    def _place(self, location: Location) -> tuple[int, int]:
-        """Line and column of the value at ``location``, or of the nearest thing around it."""
-        node, place = self.data, (1, 1)
-        for step in location:
-            if isinstance(node, CommentedMap) and step in node:
-                # [key line, key column, value line, value column]; an error is read from its key
-                key = node.lc.data[step]
-                place = (key[0] + 1, key[1] + 1)
-                node = node[step]
-            elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
-                item = node.lc.data[step]
-                place = (item[0] + 1, item[1] + 1)
-                node = node[step]
-            else:
-                break
-        return place
-
     def explain(self, error: ValidationError, shape: type[BaseModel]) -> ConfigError:
         """Pydantic's complaints with their places, causes and mends."""
-        problems = [self._explain(entry, shape) for entry in error.errors()]
+        entries = error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
+        problems = [self._explain(entry, shape) for entry in entries]
         return ConfigError(*dict.fromkeys(problems))
 
     def _explain(self, entry: Any, shape: type[BaseModel]) -> Problem:
@@ -118,11 +102,12 @@ class Source:
             case "value_error":
                 cause, _, mend = str(entry["ctx"]["error"]).partition("; ")
                 return self.problem(location, cause, mend)
-            case _:
-                return self.problem(location, str(entry["msg"]))
+            case kind:
+                said = str(entry["msg"]).replace("Input should be", "must be")
+                return self.problem(location, _EXPECTED.get(kind, said))
 
 
-def _known_keys(shape: type[BaseModel], location: Location) -> list[str]:
+def _known_keys(shape: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """The settings that may stand at ``location`` of a file shaped like ``shape``."""
     current: Any = shape
     for step in location:

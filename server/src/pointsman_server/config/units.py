@@ -14,18 +14,32 @@ from pointsman_server.domain.money import NANOS_PER_USD
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MAX_SECONDS = 24 * 3600.0
-_SECRET = re.compile(r"(env|file):(.+)")
+_SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0]+")
 _MAX_DOLLARS = Decimal(1_000_000)
+_PORT = re.compile(r"[0-9]{1,5}")
+_MAX_SHOWN = 40
+
+
+def shown(value: object) -> str:
+    """``value`` for an error: what stands in the file, unless it is long or made of others."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a huge number"
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
 
 def seconds(value: object) -> float:
     """A duration such as 8s, 500ms or 2m, in seconds."""
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r} is not a duration; write 8s, 500ms, 2m or 1h")
+        raise ValueError(f"{shown(value)} is not a duration; write 8s, 500ms, 2m or 1h")
     amount = float(match[1]) * _SECONDS[match[2]]
     if not 0 < amount <= _MAX_SECONDS:
-        raise ValueError(f"{value!r} must be over 0 and at most 24h")
+        raise ValueError(f"{shown(value)} must be over 0 and at most 24h")
     return amount
 
 
@@ -38,10 +52,10 @@ def share(value: object) -> float:
             amount = float(value)
         else:
             raise ValueError
-    except ValueError:
-        raise ValueError(f"{value!r} is not a share; write 5% or 0.05") from None
+    except (ValueError, OverflowError):
+        raise ValueError(f"{shown(value)} is not a share; write 5% or 0.05") from None
     if not 0 <= amount <= 1:
-        raise ValueError(f"{value!r} must lie between 0% and 100%")
+        raise ValueError(f"{shown(value)} must lie between 0% and 100%")
     return amount
 
 
@@ -54,10 +68,10 @@ def nanos(value: object) -> int:
         dollars = Decimal(str(text))
         if not dollars.is_finite():
             raise InvalidOperation
-    except InvalidOperation:
-        raise ValueError(f"{value!r} is not a price; write $0.25") from None
+    except (InvalidOperation, ValueError):
+        raise ValueError(f"{shown(value)} is not a price; write $0.25") from None
     if not 0 <= dollars <= _MAX_DOLLARS:
-        raise ValueError(f"{value!r} must lie between $0 and ${_MAX_DOLLARS}")
+        raise ValueError(f"{shown(value)} must lie between $0 and ${_MAX_DOLLARS}")
     return int(dollars * NANOS_PER_USD)
 
 
@@ -74,15 +88,26 @@ def secret_reference(value: object) -> str:
 
 def address(value: object) -> str:
     """host:port, or unix:PATH."""
-    text = value if isinstance(value, str) else ""
-    if text.startswith("unix:") and len(text) > len("unix:"):
-        return text
-    host, colon, port = text.rpartition(":")
-    if colon and host and port.isdecimal() and int(port) <= 65535:
-        bare = host.strip("[]")
-        if ":" not in bare or _is_ipv6(bare):
-            return text
-    raise ValueError(f"{value!r} is not an address; write 127.0.0.1:50051 or unix:/run/p.sock")
+    if isinstance(value, str) and value.startswith("unix:") and len(value) > len("unix:"):
+        return value
+    if isinstance(value, str) and _is_host_port(value):
+        return value
+    raise ValueError(f"{shown(value)} is not an address; write 127.0.0.1:50051 or unix:/run/p.sock")
+
+
+def host_port(value: object) -> str:
+    """host:port."""
+    if isinstance(value, str) and not value.startswith("unix:") and _is_host_port(value):
+        return value
+    raise ValueError(f"{shown(value)} is not an address; write 127.0.0.1:9464")
+
+
+def _is_host_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    if not host or not _PORT.fullmatch(port) or int(port) > 65535:
+        return False
+    bare = host.strip("[]")
+    return ":" not in bare or _is_ipv6(bare)
 
 
 def _is_ipv6(host: str) -> bool:
@@ -103,4 +128,5 @@ Share = Annotated[float, BeforeValidator(share)]
 Nanos = Annotated[int, BeforeValidator(nanos)]
 SecretReference = Annotated[str, BeforeValidator(secret_reference)]
 Address = Annotated[str, BeforeValidator(address)]
+HostPort = Annotated[str, BeforeValidator(host_port)]
 Names = Annotated[list[str], BeforeValidator(names)]

@@ -65,6 +65,9 @@ class Receipt:
 class Observer(Protocol):
     """Told of everything that happens to a request."""
 
+    def reading_failed(self, error: Exception) -> None:
+        """The classifier broke down on a prompt; the request goes on without a reading."""
+
     def decided(self, details: DecisionDetails) -> None:
         """A model was chosen."""
 
@@ -83,6 +86,11 @@ class Observers:
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
+
+    def reading_failed(self, error: Exception) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.reading_failed(error)
 
     def decided(self, details: DecisionDetails) -> None:
         """Tell all."""

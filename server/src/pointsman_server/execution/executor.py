@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pointsman_server.domain.attempts import (
@@ -59,6 +59,7 @@ from pointsman_server.providers.base import (
     ProviderEvent,
     TextChunk,
     ToolCallChunk,
+    Working,
 )
 
 CHARACTERS_PER_TOKEN = 4
@@ -164,7 +165,8 @@ class Execution:
     async def _race_on(self) -> list[CompletionEvent]:
         """Wait until a first token, a failure or a timer, and act on it."""
         opening = {a.opening: a for a in self._attempts if not a.ended}
-        wait = max(0.0, self._race.wake_at - self._shared.clock())
+        due = self._race.wake_at
+        wait = max(0.0, due - self._shared.clock())
         if opening:
             done, _ = await asyncio.wait(opening, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
         else:
@@ -183,7 +185,8 @@ class Execution:
             if not attempt.ended:
                 news += self._opened(attempt, now)
         if not done:
-            news += self._carry_out(self._race.tick(max(now, self._race.wake_at)))
+            # what was due may have moved on since, which the race knows
+            news += self._carry_out(self._race.tick(max(now, due)))
         return news
 
     def _opened(self, attempt: _Attempt, now: float) -> list[CompletionEvent]:
@@ -225,6 +228,8 @@ class Execution:
                 return [TextDelta(winner.number, text)]
             case ToolCallChunk(call):
                 return [ToolCallDelta(winner.number, call)]
+            case Working():
+                return []
             case Finish():
                 return [self._finish(winner, event)]
 
@@ -284,10 +289,18 @@ class Execution:
             job.plan.deadline - now,
         )
         stream = shared.providers[model.provider].stream(call)
-        opening = asyncio.create_task(_first(stream), name=f"attempt {number}: {name}")
+        opening = asyncio.create_task(self._first(number, stream), name=f"attempt {number}: {name}")
         self._attempts.append(_Attempt(number, model, reason, now, stream, opening))
         shared.observer.attempt_started(AttemptStart(job.decision_id, number, name, reason))
         return AttemptStarted(number, name, reason)
+
+    async def _first(
+        self, number: int, stream: AsyncGenerator[ProviderEvent, None]
+    ) -> ProviderEvent:
+        """The first event that there is something to show of."""
+        while isinstance(event := await anext(stream), Working):
+            self._race.working(number, self._shared.clock())
+        return event
 
     def _switched(self, winner: _Attempt, discards: int) -> ModelSwitched:
         return ModelSwitched(discards, winner.number, winner.model.name, winner.reason, True)
@@ -323,12 +336,15 @@ class Execution:
         A call that the provider turned down cost nothing. One that was cancelled, or that broke
         off, has cost its prompt and the tokens that came.
         """
-        if attempt.reported is not None:
-            return attempt.reported
+        reported, output = attempt.reported, -(-attempt.characters // CHARACTERS_PER_TOKEN)
+        if reported is not None:
+            if outcome is AttemptOutcome.COMPLETED or reported.output_tokens >= output:
+                return reported
+            # an answer that broke off had been reported only as far as its beginning
+            return replace(reported, output_tokens=output, estimated=True)
         accepted = attempt.first_token_at is not None or outcome in _CUT_SHORT_BY_US
         if not accepted:
             return Usage(estimated=True)
-        output = -(-attempt.characters // CHARACTERS_PER_TOKEN)
         return Usage(input_tokens=self._job.prompt_tokens, output_tokens=output, estimated=True)
 
     def _let_go(self, attempt: _Attempt) -> None:
@@ -362,10 +378,6 @@ def total_usage(records: list[AttemptRecord]) -> Usage:
     for record in records:
         total += record.usage
     return total
-
-
-async def _first(stream: AsyncGenerator[ProviderEvent, None]) -> ProviderEvent:
-    return await anext(stream)
 
 
 async def _shut(

@@ -166,6 +166,15 @@ class HedgeRace:
         commands += self._cancel_running(AttemptOutcome.LOST_RACE, "another attempt was first")
         return commands
 
+    def working(self, attempt: int, now: float) -> None:
+        """``attempt`` shows that it is at work, though with nothing to pass on yet.
+
+        It gets another first-token limit from now: a model that reasons is slow, not dead.
+        """
+        worker = self._attempts[attempt]
+        if worker.phase is _Phase.RUNNING:
+            worker.first_token_by = now + self._first_token_limit(worker.model)
+
     def listening(self, now: float) -> None:
         """The committed attempt's silence counts from ``now``. Cheap: called for every chunk."""
         self._silent_since = now
@@ -219,11 +228,13 @@ class HedgeRace:
 
     def _start(self, model: str, reason: AttemptReason, now: float) -> Start:
         number = len(self._attempts)
-        limit = self.plan.first_token_s[self.plan.models.index(model)]
-        self._attempts.append(_Attempt(number, model, now + limit))
+        self._attempts.append(_Attempt(number, model, now + self._first_token_limit(model)))
         self._tried.add(model)
         self._arm_hedge(now)
         return Start(number, model, reason)
+
+    def _first_token_limit(self, model: str) -> float:
+        return self.plan.first_token_s[self.plan.models.index(model)]
 
     def _arm_hedge(self, now: float) -> None:
         """Every call gets its own hedge timer, until the one hedge has been spent."""

@@ -10,7 +10,7 @@ class HedgeBudget:
 
     A floor of ``burst`` hedges a window is always allowed, so that a quiet server may hedge at
     all. An exhausted budget never fails a call: the request goes on with the model that it has.
-    Memory is bounded by ``max_events`` a window; beyond it the oldest are forgotten early.
+    Memory is bounded by ``max_events`` requests a window; beyond it the oldest are forgotten early.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class HedgeBudget:
         self._window_s = window_s
         self._burst = burst if share > 0 else 0
         self._requests: deque[float] = deque(maxlen=max_events)
-        self._hedges: deque[float] = deque(maxlen=max_events)
+        self._hedges: deque[float] = deque()  # as many as are allowed, so bounded as well
 
     def request(self, now: float) -> None:
         """Count a request that began at ``now`` (seconds, monotonic)."""

@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from pointsman_server.domain.attempts import Failure, FailureKind, FinishReason
 from pointsman_server.domain.messages import ToolCall
 from pointsman_server.domain.money import Usage
-from pointsman_server.providers.base import Finish, TextChunk, ToolCallChunk
+from pointsman_server.providers.base import Finish, TextChunk, ToolCallChunk, Working
 from pointsman_server.providers.sse import SseDecoder, SseLimitExceeded
 from pointsman_server.providers.tool_calls import ToolCallAssembler, ToolCallError
 
-Content = TextChunk | ToolCallChunk
+Content = TextChunk | ToolCallChunk | Working
 
 
 class AnswerStream(ABC):
@@ -31,6 +31,7 @@ class AnswerStream(ABC):
         self._tools = ToolCallAssembler()
         self._calls: list[ToolCall] = []
         self._started = False
+        self._working = False
 
     @property
     @abstractmethod
@@ -38,7 +39,10 @@ class AnswerStream(ABC):
         """What the provider has reported so far, unpriced."""
 
     def feed(self, data: bytes) -> list[Content]:
-        """Read what ``data`` adds: all its text as one chunk, then whole tool calls."""
+        """Read what ``data`` adds: all its text as one chunk, then whole tool calls.
+
+        Where there is nothing to show of it yet, but the model is at work, that is said instead.
+        """
         if self.over:
             return []
         too_long = False
@@ -102,6 +106,7 @@ class AnswerStream(ABC):
         self.finish = Finish(reason, self.usage)
 
     def _add_to_call(self, index: int | None, call_id: str, name: str, arguments: str) -> None:
+        self._working = True
         try:
             self._tools.add(index, call_id, name, arguments)
         except ToolCallError as error:
@@ -121,5 +126,7 @@ class AnswerStream(ABC):
         text = "".join(self._texts)
         taken: list[Content] = [TextChunk(text)] if text else []
         taken += [ToolCallChunk(call) for call in self._calls]
-        self._texts, self._calls = [], []
+        if not taken and self._working and not self.over:
+            taken.append(Working())
+        self._texts, self._calls, self._working = [], [], False
         return taken

@@ -179,6 +179,8 @@ class MessageStream(AnswerStream):
         self._started = True
         if delta.type == "text_delta" and delta.text:
             self._texts.append(delta.text)
+        elif delta.type in ("thinking_delta", "signature_delta"):
+            self._working = True
         elif delta.type == "input_json_delta" and delta.partial_json and index in self._tool_blocks:
             self._add_to_call(index, "", "", delta.partial_json)
 

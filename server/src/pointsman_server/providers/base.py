@@ -47,6 +47,11 @@ class ToolCallChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """The model is at work on what is not shown yet: reasoning, or a tool call in pieces."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The provider said that the answer is whole. Always the last event, exactly once.
 
@@ -57,7 +62,7 @@ class Finish:
     usage: Usage | None
 
 
-ProviderEvent = TextChunk | ToolCallChunk | Finish
+ProviderEvent = TextChunk | ToolCallChunk | Working | Finish
 
 
 class ProviderError(Exception):

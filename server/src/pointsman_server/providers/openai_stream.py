@@ -41,6 +41,9 @@ class _Delta(msgspec.Struct):
     content: str | list[_Part] | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    # Extensions of compatible servers; of any type, since they are only looked for.
+    reasoning_content: msgspec.Raw = msgspec.Raw(b"")
+    reasoning: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Choice(msgspec.Struct):
@@ -134,6 +137,9 @@ class ChatCompletionStream(AnswerStream):
             self._texts.append(delta.content)
         elif delta.content is not None:
             self._texts += [part.text for part in delta.content if part.text]
+            self._working |= any(not part.text for part in delta.content)
+        for reasoning in (delta.reasoning_content, delta.reasoning):
+            self._working |= bytes(reasoning) not in (*ABSENT, b'""')
         if delta.refusal:
             self._refused = True
             self._texts.append(delta.refusal)

@@ -91,6 +91,9 @@ class HealthView:
             tokens_per_s_p50=window.tokens_per_s.quantile(0.5),
         )
 
+    def reading_failed(self, error: Exception) -> None:
+        """Nothing to learn."""
+
     def decided(self, details: DecisionDetails) -> None:
         """Nothing to learn."""
 

@@ -56,6 +56,8 @@ class FaultLog:
         The message is left out: an exception's text may hold what a prompt held.
         """
         error_id = uuid4().hex[:12]
+        while isinstance(error, BaseExceptionGroup):  # a task group's: the first fault is in it
+            error = error.exceptions[0]
         frames = []
         trace = error.__traceback__
         while trace is not None:
@@ -74,6 +76,11 @@ class LogObserver:
     def __init__(self, log: structlog.BoundLogger, settings: LogSettings) -> None:
         self._log = log
         self._prompts = settings.prompts
+        self._faults = FaultLog(log)
+
+    def reading_failed(self, error: Exception) -> None:
+        """Log a fault of our own."""
+        self._faults(error)
 
     def decided(self, details: DecisionDetails) -> None:
         """One line a decision."""

@@ -36,6 +36,11 @@ class MetricsObserver:
             buckets=_CLASSIFY_BUCKETS,
             registry=self.registry,
         )
+        self._reading_failures = Counter(
+            "pointsman_reading_failures",
+            "Prompts that the classifier broke down on; they were routed without a reading.",
+            registry=self.registry,
+        )
         self._attempts = Counter(
             "pointsman_attempts",
             "Provider calls, by why they were made and how they ended.",
@@ -81,6 +86,10 @@ class MetricsObserver:
             buckets=_SECONDS_BUCKETS,
             registry=self.registry,
         )
+
+    def reading_failed(self, error: Exception) -> None:
+        """Count a reading that failed."""
+        self._reading_failures.inc()
 
     def decided(self, details: DecisionDetails) -> None:
         """Count a decision."""
