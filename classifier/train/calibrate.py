@@ -12,7 +12,6 @@ import numpy as np
 from heads import SLICES
 from metrics import softmax
 from numpy.typing import NDArray
-
 from pointsman_classifier.model_file import HEADS, JOINT_HEADS
 
 Floats = NDArray[np.floating]

@@ -12,7 +12,6 @@ from heads import fit as fit_heads
 from heads import predict as predict_heads
 from metrics import accuracy, calibration_error, macro_f1
 from numpy.typing import NDArray
-
 from pointsman_classifier import Classifier
 from pointsman_classifier.model_file import HEADS
 

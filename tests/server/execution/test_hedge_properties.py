@@ -181,12 +181,21 @@ class Races(RuleBasedStateMachine):
         self.close(self.committed)
         self.finished = True
 
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def working(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.running)))
+        wake_at = self.race.wake_at
+        self.race.working(number, self.now)
+        assert self.race.wake_at >= wake_at, "work brought an end nearer"
+
     @precondition(lambda self: self.ended)
     @rule(data=st.data(), failure=failures)
     def late_news(self, data: st.DataObject, failure: Failure) -> None:
         number = data.draw(st.sampled_from(sorted(self.ended)))
         wake_at = self.race.wake_at
         self.race.finished(number)
+        self.race.working(number, self.now)
         assert self.race.first_token(number, self.now) == []
         assert self.race.failed(number, failure, self.now) == []
         assert self.race.wake_at == wake_at

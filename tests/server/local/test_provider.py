@@ -75,9 +75,9 @@ def text_of(events: list[ProviderEvent]) -> str:
 
 
 async def test_an_answer_streams_and_reports_its_usage(provider: LocalProvider) -> None:
-    events = await collect(provider, call("Count from one to five in words, in lower case.", 40))
+    events = await collect(provider, call("What is the capital of Italy?", 40))
 
-    assert "two" in text_of(events).lower()
+    assert "rome" in text_of(events).lower()
     assert sum(isinstance(event, TextChunk) for event in events) > 3
     finish = events[-1]
     assert isinstance(finish, Finish)
@@ -220,18 +220,20 @@ async def test_a_crash_in_the_middle_is_an_interruption() -> None:
     await provider.start()
     try:
         with pytest.raises(ProviderError) as failed:
-            async with asyncio.timeout(30), aclosing(
-                provider.stream(call("Tell me a very long story.", 400))
-            ) as stream:
+            async with (
+                asyncio.timeout(30),
+                aclosing(provider.stream(call("Tell me a very long story.", 400))) as stream,
+            ):
                 await anext(stream)
-                assert local.pid is not None
-                os.kill(local.pid, signal.SIGKILL)
+                pid = local.pid
+                assert pid is not None
+                os.kill(pid, signal.SIGKILL)
                 async for _ in stream:
                     pass
         assert failed.value.failure.kind is FailureKind.INTERRUPTED
 
         async with asyncio.timeout(30):
-            while local.failure:
+            while local.pid in (pid, None) or local.failure:
                 await asyncio.sleep(0.01)
         assert text_of(await collect(provider, call("Say hello.", 4)))
     finally:

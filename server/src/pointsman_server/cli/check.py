@@ -15,6 +15,7 @@ from pointsman_server.cli.local import load_config, local_providers
 from pointsman_server.cli.options import ConfigFile, Json
 from pointsman_server.cli.runner import run_async
 from pointsman_server.cli.terminal import millis, out, print_json, table
+from pointsman_server.config import file_schema
 from pointsman_server.domain.profile import Vocabulary
 from pointsman_server.providers.base import ProviderError
 from pointsman_server.routing.tree import DecisionTree
@@ -32,12 +33,18 @@ class Finding:
 def check(
     config: ConfigFile = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no provider.")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of the configuration file.")
+    ] = False,
     json_output: Json = False,
 ) -> None:
     """Check the configuration, the classifier and every provider; change nothing.
 
     Exit code 0 where all is well, 1 where something is not, 2 where the configuration is wrong.
     """
+    if schema:
+        print_json(file_schema())
+        return
     loaded = load_config(config)
     findings = [Finding("configuration", True, f"{loaded.source}: {len(loaded.models)} models")]
     started = time.perf_counter()

@@ -157,9 +157,7 @@ class _Tour:
                 usd(_hosted_cost(done)),
             )
         totals = self._totals(answered)
-        shown.add_row(
-            Text("together", style="bold"), "", "", "", *(usd(total) for total in totals)
-        )
+        shown.add_row(Text("together", style="bold"), "", "", "", *(usd(total) for total in totals))
         self._console.print()
         self._console.print(shown)
         strongest = answered[0].completed.baseline_model

@@ -6,6 +6,7 @@ The only room that sees files and the environment.
 from pointsman_server.config.config import Config, ProviderSettings
 from pointsman_server.config.errors import ConfigError, Problem
 from pointsman_server.config.load import (
+    file_schema,
     find_file,
     from_environment,
     load_file,
@@ -18,6 +19,7 @@ __all__ = [
     "ConfigError",
     "Problem",
     "ProviderSettings",
+    "file_schema",
     "find_file",
     "from_environment",
     "load_file",

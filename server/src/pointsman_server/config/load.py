@@ -58,6 +58,11 @@ def load_file(path: Path, environ: Mapping[str, str], local_models: Sequence[Mod
     return build(Source.read(path), environ, local_models)
 
 
+def file_schema() -> dict[str, object]:
+    """The JSON Schema of the file, for editors and machines."""
+    return File.model_json_schema()
+
+
 def from_environment(environ: Mapping[str, str]) -> Config:
     """A configuration of the well-known providers whose keys are in the environment.
 

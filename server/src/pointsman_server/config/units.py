@@ -7,7 +7,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from pointsman_server.domain.money import NANOS_PER_USD
 
@@ -123,10 +123,29 @@ def names(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Seconds = Annotated[float, BeforeValidator(seconds)]
-Share = Annotated[float, BeforeValidator(share)]
-Nanos = Annotated[int, BeforeValidator(nanos)]
-SecretReference = Annotated[str, BeforeValidator(secret_reference)]
-Address = Annotated[str, BeforeValidator(address)]
-HostPort = Annotated[str, BeforeValidator(host_port)]
-Names = Annotated[list[str], BeforeValidator(names)]
+def _text(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
+
+
+def _text_or_number(pattern: str, example: str) -> WithJsonSchema:
+    text = {"type": "string", "pattern": pattern, "examples": [example]}
+    return WithJsonSchema({"anyOf": [text, {"type": "number", "minimum": 0}]})
+
+
+_NAMES = WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+)
+
+Seconds = Annotated[
+    float, BeforeValidator(seconds), _text(r"^\s*\d+(\.\d+)?\s*(ms|s|m|h)\s*$", "8s")
+]
+Share = Annotated[float, BeforeValidator(share), _text_or_number(r"^\s*[\d.]+\s*%\s*$", "5%")]
+Nanos = Annotated[int, BeforeValidator(nanos), _text_or_number(r"^\s*\$?[\d.]+\s*$", "$0.25")]
+SecretReference = Annotated[
+    str, BeforeValidator(secret_reference), _text("^(env|file):.+$", "env:OPENAI_API_KEY")
+]
+Address = Annotated[
+    str, BeforeValidator(address), _text("^(unix:.+|.+:[0-9]+)$", "127.0.0.1:50051")
+]
+HostPort = Annotated[str, BeforeValidator(host_port), _text("^.+:[0-9]+$", "127.0.0.1:9464")]
+Names = Annotated[list[str], BeforeValidator(names), _NAMES]

@@ -24,6 +24,7 @@ MAX_SOCKET_PATH_BYTES = 107
 # llama.cpp takes a name for a socket's by its ending.
 _SOCKET_NAME = "llama.sock"
 _KEY_BYTES = 32
+_STOPPED = "it is stopped"
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -84,7 +85,7 @@ class LocalServer:
         self._state = ServerState.STOPPED
         self._worker: WorkerProcess | None = None
         self._supervisor: asyncio.Task[None] | None = None
-        self._failure = ""
+        self._failure = _STOPPED
         self._changing = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -148,7 +149,7 @@ class LocalServer:
                 supervisor.cancel()
                 await asyncio.wait([supervisor])
             worker, self._worker = self._worker, None
-            self._enter(ServerState.STOPPED, "it is stopped")
+            self._enter(ServerState.STOPPED, _STOPPED)
             if worker is not None:
                 await worker.stop(self._settings.stop_patience_s)
             shutil.rmtree(self._folder, ignore_errors=True)
