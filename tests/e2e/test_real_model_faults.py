@@ -57,7 +57,7 @@ async def test_an_answer_comes_through_whole(station: Station) -> None:
     completion = station.client.complete(PROMPT, generation=FAST, execution=NO_HEDGE)
     text = await completion.text()
     completed = completion.completed
-    assert "two" in text.lower()
+    assert "2" in text
     assert completed is not None
     assert completed.model == "flaky/smol"
     assert completed.usage.output_tokens == 24

@@ -153,6 +153,13 @@ class Record:
         return [pair for i, pair in enumerate(pairs) if i == 0 or pairs[i - 1] != pair]
 
 
+async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+    """Wait for something that only another process brings about."""
+    async with asyncio.timeout(within_s):
+        while not true():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs; one that is dead and not yet waited for does not."""
     try:

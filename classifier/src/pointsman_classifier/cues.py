@@ -22,7 +22,9 @@ _WORDS: Final[dict[str, str]] = {
     "third fourth fifth twice keeps joke ugh",
     "ask": "what who when where which is are does do did can how why was were",
     "build": "build implement function script code refactor class bug error debug query regex "
-    "deploy api sql python rust javascript typescript bash docker compile test tests",
+    "deploy api sql python rust javascript typescript bash docker compile test tests react css "
+    "html git npm java json yaml linux server database index thread kubernetes node component "
+    "array string exception stack endpoint regexp repo branch commit android cron",
     "reason": "compare calculate compute prove solve derive estimate evaluate determine analyse "
     "analyze interpret assess probability explain why cause extract identify given table data "
     "forecast diagnose which",
@@ -33,17 +35,23 @@ _WORDS: Final[dict[str, str]] = {
     "depth": "prove proof rigorous formal theorem distributed concurrency architecture tradeoffs "
     "trade-offs derive subtle asymptotic consistency jurisdiction synthesis comprehensive",
     "medical": "patient symptoms pain dose mg doctor treatment diagnosis medication fever blood "
-    "pregnant surgery drug therapy clinical disease",
+    "pregnant surgery drug therapy clinical disease vaccine tablet tablets nurse hospital "
+    "infection diabetes pulse muscle allergy vitamin",
     "legal": "contract clause law legal court liability tenant landlord statute agreement lawyer "
-    "sue gdpr copyright rights plaintiff defendant lease",
+    "sue gdpr copyright rights plaintiff defendant lease patent will custody regulation directive "
+    "employer dismissal clauses refund licence license warranty",
     "finance": "tax invest investment stock interest loan mortgage revenue profit portfolio bond "
-    "cash budget ebitda bank price payment pension inflation",
+    "cash budget ebitda bank price payment pension inflation savings fund bonds credit debt equity "
+    "dividend invoice salary currency",
     "science": "physics chemistry biology energy molecule cell species temperature atom protein "
-    "reaction planet gene quantum mass velocity water light dna",
+    "reaction planet gene quantum mass velocity water light dna star gas acid electron magnet "
+    "chemical experiment lab plant plants animal animals climate",
     "humanities": "history philosophy poem novel century war literature art poet empire king "
-    "religion painting ethics language author culture",
+    "religion painting ethics language author culture treaty roman medieval sonnet verse kant "
+    "wrote novelist myth empire revolution archive",
     "math": "prove integral matrix polynomial equation theorem integer probability triangle "
-    "derivative vector prime modulo limit sum function",
+    "derivative vector prime modulo limit sum function theorem lemma algebra geometry graph "
+    "eigenvalue series sequence dice",
     "prose": "essay story article blog letter poem speech report email post memo newsletter review "
     "brochure script chapter paragraph words pages page leaflet eulogy announcement",
     "find_out": "analyse analyze compare research review find identify examine audit survey trace "

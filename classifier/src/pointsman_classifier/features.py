@@ -32,8 +32,8 @@ _SOON = re.compile(
 )
 _CODE_LINE = re.compile(
     r"^\s*(?:def |class |import |from \w+ import|return\b|if \(|for \(|while \(|func |fn |let "
-    r"|const |var |public |private |#include|select\b|update\b|insert\b|create\b|with \w+ as|\$ |@\w+"
-    r"|at \S+\(|traceback|file \"|<\w+|\}|\{)",
+    r"|const |var |public |private |#include|select\b|update\b|insert\b|create\b|with \w+ as|\$ "
+    r"|@\w+|at \S+\(|traceback|file \"|<\w+|\}|\{)",
     re.MULTILINE,
 )
 _CODE_NAME = re.compile(

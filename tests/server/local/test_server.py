@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from pointsman_server.providers.local.server import (
     ServerState,
 )
 from pointsman_server.providers.local.worker import NOT_INSTALLED
-from weight_sources import alive
+from weight_sources import alive, until
 
 pytestmark = pytest.mark.usefixtures("smollm2")
 
@@ -59,12 +59,6 @@ async def running(settings: LocalServerSettings) -> AsyncIterator[LocalServer]:
         await server.stop()
 
 
-async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not true():
-            await asyncio.sleep(0.01)
-
-
 async def status(server: LocalServer, key: str) -> int:
     reader, writer = await asyncio.open_unix_connection(str(server.socket_path))
     writer.write(
@@ -80,7 +74,7 @@ async def status(server: LocalServer, key: str) -> int:
 
 async def test_it_serves_from_start_to_stop() -> None:
     server = LocalServer(real())
-    assert server.state is ServerState.STOPPED
+    assert server.failure == "it is stopped"
 
     await server.start()
     try:
@@ -98,7 +92,7 @@ async def test_it_serves_from_start_to_stop() -> None:
     assert time.monotonic() - started < 2
     assert not alive(pid)
     assert not server.socket_path.parent.exists()
-    assert server.state.value == "stopped"
+    assert server.failure == "it is stopped"
     await server.stop()  # does nothing
 
 
@@ -111,10 +105,14 @@ async def test_only_this_user_with_the_key_gets_in() -> None:
         assert server.api_key not in repr(server)
 
 
+def process_file(pid: int | None, name: str) -> bytes:
+    return Path(f"/proc/{pid}/{name}").read_bytes()
+
+
 async def test_the_key_is_in_no_argument_and_no_environment() -> None:
     async with running(real()) as server:
         for name in ("cmdline", "environ"):
-            assert server.api_key.encode() not in Path(f"/proc/{server.pid}/{name}").read_bytes()
+            assert server.api_key.encode() not in process_file(server.pid, name)
 
 
 async def test_it_can_be_started_again() -> None:
@@ -196,7 +194,7 @@ async def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"GGUF, or so it says")
     server = LocalServer(real(model_path=path))
 
-    with pytest.raises(LocalServerError, match="llama.cpp did not start") as failed:
+    with pytest.raises(LocalServerError, match=r"llama\.cpp did not start") as failed:
         await server.start()
 
     assert "failed to load model" in failed.value.stderr_tail
@@ -294,6 +292,10 @@ async def test_a_path_too_long_for_a_socket_is_explained(tmp_path: Path) -> None
         await LocalServer(real(directory=directory)).start()
 
 
+def exists(path: str) -> bool:
+    return os.path.exists(path)
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path
@@ -311,20 +313,19 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_the_worker_dies_with_its_parent(number: signal.Signals) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(SMOLLM2_PATH)], stdout=subprocess.PIPE, text=True
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PARENT, str(SMOLLM2_PATH)), stdout=subprocess.PIPE
     )
-    with parent:
-        assert parent.stdout is not None
-        line = await asyncio.to_thread(parent.stdout.readline)
-        pid, socket_path = int(line.split()[0]), Path(line.split()[1])
-        assert alive(pid)
-        assert socket_path.exists()
+    assert parent.stdout is not None
+    pid, socket_path = (await parent.stdout.readline()).decode().split()
+    assert alive(int(pid))
+    assert exists(socket_path)
 
-        parent.send_signal(number)
-        await until(lambda: not alive(pid), within_s=5)
+    parent.send_signal(number)
+    assert await parent.wait() == -number
 
-    assert not socket_path.parent.exists()
+    await until(lambda: not alive(int(pid)), within_s=5)
+    assert not exists(os.path.dirname(socket_path))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

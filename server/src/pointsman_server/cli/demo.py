@@ -41,9 +41,9 @@ MAX_TOKENS = 96
 TIMEOUT_S = 300.0
 
 PROMPTS = (
-    "What is the capital of France?",
+    "Why is the sky blue?",
     "Write a Python function that checks whether a string is a palindrome.",
-    "ugh my sourdough is flat AGAIN, what am i doing wrong??",
+    "Give me three tips for better sleep.",
     "URGENT: production is down, nginx says 502 Bad Gateway to all users. What do I check first?",
     "Compare leasing a car with buying it for someone who drives 8,000 km a year.",
     "Write an SQL query for the three best-paid employees of each department.",
