@@ -75,7 +75,7 @@ def build_core(
     """Wire the core together. Opens no socket and starts no process."""
     clock = time.monotonic
     registry = Registry(config.models)
-    health, metrics = HealthView(), MetricsObserver()
+    health, metrics = HealthView(clock), MetricsObserver()
     observer = Observers([health, metrics, *observers])
     providers = {p.name: _provider(p, config.models, local_providers) for p in config.providers}
     router = Router(registry, config.routing, health, clock, uuid7)

@@ -234,14 +234,14 @@ class Engine:
         return tokens + estimate_tool_tokens(request.generation)
 
     def _receipt(self, request: Request, job: Job, execution: Execution, error: str) -> Receipt:
-        usage = total_usage(execution.records)
+        completed = execution.completed
         first = execution.first_token_at
         return Receipt(
             decision_id=job.decision_id,
             context=request.context,
             attempts=tuple(execution.records),
-            usage=usage,
-            baseline_cost_nanos=job.baseline.pricing.cost(usage),
+            usage=total_usage(execution.records),
+            baseline_cost_nanos=completed.baseline_cost_nanos if completed else 0,
             error=error,
             first_token_s=None if first is None else first - request.accepted_at,
             duration_s=self._clock() - request.accepted_at,

@@ -442,3 +442,25 @@ def test_more_money_never_means_fewer_models(data: st.DataObject, prompt_tokens:
         return {c.model for c in decision.candidates if c.ineligibility is None}
 
     assert able(low) <= able(high)
+
+
+class DownFor(HealthView):
+    """Says of one model that it has been given up on lately."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self.model = model
+
+    def first_token_quantile(self, model: str, prompt_tokens: int, q: float) -> float | None:
+        return math.inf if model == self.model else None
+
+
+def test_what_looks_too_slow_is_tried_where_nothing_else_is_left() -> None:
+    """A model that stopped answering is passed over, but never so that nobody could be asked."""
+    seen = DownFor("a")
+    both = make_router(make_model("a"), make_model("b"), health=seen)
+    request, profile = make_request(), make_profile()
+    decision = both.decide(request, profile, 100)
+    assert decision.model == "b"
+    alone = make_router(make_model("a"), health=seen)
+    assert alone.decide(request, profile, 100).model == "a"

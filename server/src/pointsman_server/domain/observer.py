@@ -49,7 +49,8 @@ class Receipt:
     """A call ended, in whatever way: what it spent and what came of it.
 
     ``error`` names the class of the error that ended it; empty where the answer is whole.
-    ``first_token_s`` and ``duration_s`` count from acceptance, in seconds.
+    ``baseline_cost_nanos`` is what the answer alone would have cost with the strongest model; 0
+    without one. ``first_token_s`` and ``duration_s`` count from acceptance, in seconds.
     """
 
     decision_id: str

@@ -133,7 +133,7 @@ class Execution:
         self._race = HedgeRace(job.plan, executor.budget, executor.random)
         self._attempts: list[_Attempt] = []
         self._winner: _Attempt | None = None
-        self._completed: Completed | None = None
+        self.completed: Completed | None = None
         self._error: RouterError | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self.records: list[AttemptRecord] = []
@@ -153,7 +153,7 @@ class Execution:
                     yield event
                 if self._error is not None:
                     raise self._error
-                if self._completed is not None:
+                if self.completed is not None:
                     return
                 if self._winner is None:
                     news = await self._race_on()
@@ -237,7 +237,7 @@ class Execution:
         self._race.finished(winner.number)
         record = self._end(winner, AttemptOutcome.COMPLETED, None)
         job = self._job
-        self._completed = Completed(
+        self.completed = Completed(
             attempt=winner.number,
             model=winner.model.name,
             finish_reason=finish.reason,
@@ -248,7 +248,7 @@ class Execution:
             baseline_model=job.baseline.name,
             baseline_cost_nanos=job.baseline.pricing.cost(record.usage),
         )
-        return self._completed
+        return self.completed
 
     def _failed(self, attempt: _Attempt, failure: Failure, now: float) -> list[CompletionEvent]:
         record = self._end(attempt, failure.kind.outcome, failure)

@@ -17,7 +17,7 @@ Rules it owns:
   to the next model that has not been tried. While another attempt is running, a failure starts
   nothing: the one that runs is already the backup.
 - After a commit, a failure ends the request (`GiveUp` with ``partial``), or, where the caller
-  allowed RESTART, one more model starts over.
+  allowed RESTART, a model that has not been tried starts over.
 - Nothing starts after the deadline, and at the deadline everything ends.
 """
 

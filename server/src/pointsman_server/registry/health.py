@@ -11,7 +11,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from pointsman_server.domain.attempts import AttemptOutcome, AttemptRecord
+from pointsman_server.domain.attempts import AttemptOutcome, AttemptRecord, FailureKind
 from pointsman_server.domain.clock import Monotonic
 from pointsman_server.domain.model import ModelHealth
 from pointsman_server.domain.observer import (
@@ -28,7 +28,8 @@ MIN_SAMPLES = 20
 _SIZE_BOUNDS = (256, 1024, 4096, 16384)
 _WINDOW = 600
 
-_NOT_THE_MODELS_FAULT = frozenset({AttemptOutcome.CANCELLED, AttemptOutcome.LOST_RACE})
+_THE_PROMPTS_FAULT = frozenset({FailureKind.PROMPT_REFUSED, FailureKind.CONTEXT_TOO_LONG})
+_ENDED_BY_US = frozenset({AttemptOutcome.CANCELLED, AttemptOutcome.LOST_RACE})
 _SLOWER_THAN_WE_WAITED = frozenset({AttemptOutcome.LOST_RACE, AttemptOutcome.TIMED_OUT})
 
 
@@ -110,7 +111,7 @@ class HealthView:
         if _learn(record, size.times):
             size.heard_at = self._clock()
         _learn(record, window.all_first_token)
-        if record.outcome not in _NOT_THE_MODELS_FAULT:
+        if not _blameless(record):
             window.failures.append(record.outcome is not AttemptOutcome.COMPLETED)
         if record.outcome is AttemptOutcome.COMPLETED and record.first_token_at is not None:
             streaming = record.ended_at - record.first_token_at
@@ -132,6 +133,12 @@ class HealthView:
 
     def _stale(self, size: _Size) -> bool:
         return self._clock() - size.heard_at > self._forget_after_s
+
+
+def _blameless(record: AttemptRecord) -> bool:
+    """Whether an attempt says nothing of the model's reliability: we ended it, or the prompt did."""
+    by_prompt = record.failure is not None and record.failure.kind in _THE_PROMPTS_FAULT
+    return by_prompt or record.outcome in _ENDED_BY_US
 
 
 def _learn(record: AttemptRecord, times: QuantileWindow) -> bool:

@@ -73,7 +73,10 @@ class Router:
             NoEligibleModel: nothing in the registry may serve the request.
         """
         started = self._clock()
-        field = self._filter(request, profile, prompt_tokens, started)
+        field = self._filter(request, profile, prompt_tokens, started, self._health)
+        if not eligible(field.verdicts):
+            # what was too slow a moment ago may be well again, and nothing else is left to try
+            field = self._filter(request, profile, prompt_tokens, started, HealthView())
         able = [self.registry.get(name) for name in eligible(field.verdicts)]
         if not able:
             raise NoEligibleModel(_candidates((), field))
@@ -102,7 +105,12 @@ class Router:
         return replace(decision, duration_s=self._clock() - started)
 
     def _filter(
-        self, request: Request, profile: Profile | None, prompt_tokens: int, now: float
+        self,
+        request: Request,
+        profile: Profile | None,
+        prompt_tokens: int,
+        now: float,
+        health: HealthView,
     ) -> _Field:
         constraints, generation = request.constraints, request.generation
         needed = needed_capabilities(constraints, generation)
@@ -117,7 +125,7 @@ class Router:
                 generation,
                 default_output_bound=self.policy.default_output_bound,
                 max_cost_nanos=constraints.max_cost_nanos,
-                health=self._health,
+                health=health,
             )
             field.expectations[model.name] = expectation
             field.verdicts[model.name] = verdict(

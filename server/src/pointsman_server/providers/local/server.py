@@ -134,8 +134,11 @@ class LocalServer:
             try:
                 _make_folder(self._folder)
                 self._worker = await self._launch()
-            except (LocalServerError, asyncio.CancelledError) as error:
-                self._enter(ServerState.STOPPED, str(error) or "its start was cancelled")
+            except BaseException as error:
+                known = isinstance(error, LocalServerError)
+                self._enter(
+                    ServerState.STOPPED, str(error) if known else "its start was broken off"
+                )
                 shutil.rmtree(self._folder, ignore_errors=True)
                 raise
             self._enter(ServerState.READY, "")
