@@ -26,7 +26,8 @@ from pointsman_server.domain.events import Completed, CompletionEvent, Decided
 from pointsman_server.domain.observer import DecisionDetails, Observer, Receipt
 from pointsman_server.domain.profile import Profile, ProfileOverrides, Vocabulary
 from pointsman_server.domain.request import Request, SwitchPolicy
-from pointsman_server.execution.executor import Execution, Executor, Job, total_usage
+from pointsman_server.execution.attempt import total_usage
+from pointsman_server.execution.executor import Execution, Executor, Job
 from pointsman_server.execution.hedge import RacePlan
 from pointsman_server.execution.retry import RetryPolicy
 from pointsman_server.execution.timeout import TimeoutPolicy

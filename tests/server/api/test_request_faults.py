@@ -15,12 +15,13 @@ from pointsman.v1 import (
     registry_pb2,
     router_service_pb2,
 )
+from pointsman.v1.message_pb2 import Message as M
+from pointsman.v1.message_pb2 import Part as P
 from pointsman_server.api import messages as api_messages
 from pointsman_server.api import requests, validate
 from pointsman_server.api.call import Call
 from pointsman_server.domain.errors import InvalidRequest
 
-M, P = message_pb2.Message, message_pb2.Part
 USER, SYSTEM = message_pb2.ROLE_USER, message_pb2.ROLE_SYSTEM
 ASSISTANT, TOOL = message_pb2.ROLE_ASSISTANT, message_pb2.ROLE_TOOL
 Request = router_service_pb2.CompleteRequest

@@ -14,7 +14,7 @@ from pointsman_server.domain.errors import (
 from pointsman_server.domain.events import AttemptEnded, Completed, ToolCallDelta
 from pointsman_server.domain.messages import ToolCall
 from pointsman_server.domain.money import Usage
-from pointsman_server.execution.executor import total_usage
+from pointsman_server.execution.attempt import total_usage
 from pointsman_server.execution.retry import RetryPolicy
 from pointsman_server.providers.base import Finish, TextChunk, ToolCallChunk
 from stage import PROMPT_TOKENS, Stage, collect, story, text_of

@@ -19,7 +19,7 @@ from pointsman_server.domain.attempts import (
 from pointsman_server.domain.errors import DeadlineExceeded, RouterError
 from pointsman_server.domain.events import AttemptEnded, AttemptStarted, Completed, TextDelta
 from pointsman_server.domain.money import Usage
-from pointsman_server.execution.executor import total_usage
+from pointsman_server.execution.attempt import total_usage
 from pointsman_server.providers.base import Finish, TextChunk
 from stage import Stage, collect, story, text_of
 from virtual_time import now, virtual_time

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from pointsman_server.domain.attempts import (
     AttemptOutcome,
@@ -39,8 +37,8 @@ from pointsman_server.domain.events import (
 )
 from pointsman_server.domain.messages import GenerationOptions, Message
 from pointsman_server.domain.model import Model
-from pointsman_server.domain.money import Usage
 from pointsman_server.domain.observer import AttemptDetails, AttemptStart, Observer
+from pointsman_server.execution.attempt import Attempt, see, total_usage
 from pointsman_server.execution.hedge import (
     Cancel,
     Command,
@@ -62,9 +60,6 @@ from pointsman_server.providers.base import (
     Working,
 )
 
-CHARACTERS_PER_TOKEN = 4
-"""What an unreported token is taken to be; English prose has 4 to 5 in current vocabularies."""
-
 _CLOSE_LIMIT_S = 2.0
 
 
@@ -84,22 +79,6 @@ class Job:
     prompt_tokens: int
     accepted_at: float
     baseline: Model
-
-
-@dataclass(slots=True)
-class _Attempt:
-    number: int
-    model: Model
-    reason: AttemptReason
-    started_at: float
-    stream: AsyncGenerator[ProviderEvent, None]
-    opening: asyncio.Task[ProviderEvent]
-    first_event: ProviderEvent | None = None
-    first_token_at: float | None = None
-    characters: int = 0
-    reported: Usage | None = None
-    ended: bool = False
-    let_go: bool = False
 
 
 class Executor:
@@ -131,11 +110,10 @@ class Execution:
         self._shared = executor
         self._job = job
         self._race = HedgeRace(job.plan, executor.budget, executor.random)
-        self._attempts: list[_Attempt] = []
-        self._winner: _Attempt | None = None
+        self._attempts: list[Attempt] = []
+        self._winner: Attempt | None = None
         self.completed: Completed | None = None
         self._error: RouterError | None = None
-        self._closing: set[asyncio.Task[None]] = set()
         self.records: list[AttemptRecord] = []
         self.first_token_at: float | None = None
 
@@ -180,7 +158,7 @@ class Execution:
             if attempt.opening.exception() is None:
                 attempt.first_event = attempt.opening.result()
                 attempt.first_token_at = now
-                _count(attempt, attempt.first_event)  # it has been paid for, even if it loses
+                attempt.count(attempt.first_event)  # it has been paid for, even if it loses
         for attempt in opened:
             if not attempt.ended:
                 news += self._opened(attempt, now)
@@ -189,14 +167,14 @@ class Execution:
             news += self._carry_out(self._race.tick(max(now, due)))
         return news
 
-    def _opened(self, attempt: _Attempt, now: float) -> list[CompletionEvent]:
+    def _opened(self, attempt: Attempt, now: float) -> list[CompletionEvent]:
         """The first event of an attempt has come, or its failure."""
         error = attempt.opening.exception()
         if error is None:
             return self._carry_out(self._race.first_token(attempt.number, now))
-        return self._failed(attempt, _failure_of(error, attempt), now)
+        return self._failed(attempt, attempt.failure_of(error), now)
 
-    async def _read_on(self, winner: _Attempt) -> list[CompletionEvent]:
+    async def _read_on(self, winner: Attempt) -> list[CompletionEvent]:
         """The next piece of the committed answer."""
         event = winner.first_event
         if event is not None:
@@ -218,11 +196,11 @@ class Execution:
             now = max(self._shared.clock(), self._race.wake_at)
             return self._carry_out(self._race.tick(now))
         except (ProviderError, StopAsyncIteration) as error:
-            return self._failed(winner, _failure_of(error, winner), self._shared.clock())
-        _count(winner, event)
+            return self._failed(winner, winner.failure_of(error), self._shared.clock())
+        winner.count(event)
         return self._delivered(winner, event)
 
-    def _delivered(self, winner: _Attempt, event: ProviderEvent) -> list[CompletionEvent]:
+    def _delivered(self, winner: Attempt, event: ProviderEvent) -> list[CompletionEvent]:
         match event:
             case TextChunk(text):
                 return [TextDelta(winner.number, text)]
@@ -233,7 +211,7 @@ class Execution:
             case Finish():
                 return [self._finish(winner, event)]
 
-    def _finish(self, winner: _Attempt, finish: Finish) -> Completed:
+    def _finish(self, winner: Attempt, finish: Finish) -> Completed:
         self._race.finished(winner.number)
         record = self._end(winner, AttemptOutcome.COMPLETED, None)
         job = self._job
@@ -250,7 +228,7 @@ class Execution:
         )
         return self.completed
 
-    def _failed(self, attempt: _Attempt, failure: Failure, now: float) -> list[CompletionEvent]:
+    def _failed(self, attempt: Attempt, failure: Failure, now: float) -> list[CompletionEvent]:
         record = self._end(attempt, failure.kind.outcome, failure)
         news: list[CompletionEvent] = [_ended(record, failure.message)]
         return news + self._carry_out(self._race.failed(attempt.number, failure, now))
@@ -263,7 +241,7 @@ class Execution:
                     news.append(self._start(number, model, reason))
                 case Cancel(number, outcome, message):
                     attempt = self._attempts[number]
-                    self._let_go(attempt)
+                    attempt.let_go()
                     failure = None
                     if outcome is AttemptOutcome.TIMED_OUT:
                         failure = Failure(FailureKind.TIMED_OUT, message)
@@ -290,7 +268,7 @@ class Execution:
         )
         stream = shared.providers[model.provider].stream(call)
         opening = asyncio.create_task(self._first(number, stream), name=f"attempt {number}: {name}")
-        self._attempts.append(_Attempt(number, model, reason, now, stream, opening))
+        self._attempts.append(Attempt(number, model, reason, now, stream, opening))
         shared.observer.attempt_started(AttemptStart(job.decision_id, number, name, reason))
         return AttemptStarted(number, name, reason)
 
@@ -302,109 +280,32 @@ class Execution:
             self._race.working(number, self._shared.clock())
         return event
 
-    def _switched(self, winner: _Attempt, discards: int) -> ModelSwitched:
+    def _switched(self, winner: Attempt, discards: int) -> ModelSwitched:
         return ModelSwitched(discards, winner.number, winner.model.name, winner.reason, True)
 
     def _end(
-        self, attempt: _Attempt, outcome: AttemptOutcome, failure: Failure | None
+        self, attempt: Attempt, outcome: AttemptOutcome, failure: Failure | None
     ) -> AttemptRecord:
         """Record that an attempt is over, with what it consumed."""
-        attempt.ended = True
         if attempt is self._winner:
             self._winner = None
-        record = AttemptRecord(
-            number=attempt.number,
-            model=attempt.model.name,
-            provider=attempt.model.provider,
-            reason=attempt.reason,
-            outcome=outcome,
-            usage=attempt.model.pricing.priced(self._consumed(attempt, outcome)),
-            started_at=attempt.started_at,
-            ended_at=self._shared.clock(),
-            first_token_at=attempt.first_token_at,
-            failure=failure,
-        )
+        job, shared = self._job, self._shared
+        record = attempt.end(outcome, failure, shared.clock(), job.prompt_tokens)
         self.records.append(record)
-        self._shared.observer.attempt_ended(
-            AttemptDetails(self._job.decision_id, record, self._job.prompt_tokens)
-        )
+        shared.observer.attempt_ended(AttemptDetails(job.decision_id, record, job.prompt_tokens))
         return record
 
-    def _consumed(self, attempt: _Attempt, outcome: AttemptOutcome) -> Usage:
-        """What the provider reported, else what it must have cost.
-
-        A call that the provider turned down cost nothing. One that was cancelled, or that broke
-        off, has cost its prompt and the tokens that came.
-        """
-        reported, output = attempt.reported, -(-attempt.characters // CHARACTERS_PER_TOKEN)
-        if reported is not None:
-            if outcome is AttemptOutcome.COMPLETED or reported.output_tokens >= output:
-                return reported
-            # an answer that broke off had been reported only as far as its beginning
-            return replace(reported, output_tokens=output, estimated=True)
-        accepted = attempt.first_token_at is not None or outcome in _CUT_SHORT_BY_US
-        if not accepted:
-            return Usage(estimated=True)
-        return Usage(input_tokens=self._job.prompt_tokens, output_tokens=output, estimated=True)
-
-    def _let_go(self, attempt: _Attempt) -> None:
-        """Close an attempt's provider call at once, without waiting for it."""
-        if attempt.let_go:
-            return
-        attempt.let_go = True
-        attempt.opening.cancel()  # which closes the stream, where it is still waiting in it
-        self._closing.add(asyncio.create_task(_shut(attempt.opening, attempt.stream)))
-
     async def _close(self) -> None:
+        closing = set()
         for attempt in self._attempts:
             if not attempt.ended:
                 self._end(attempt, AttemptOutcome.CANCELLED, None)
-            self._let_go(attempt)
-        if self._closing:
+            closing.add(attempt.let_go())
+        if closing:
             # a provider that does not let go must not hold the request
-            done, _ = await asyncio.wait(self._closing, timeout=_CLOSE_LIMIT_S)
+            done, _ = await asyncio.wait(closing, timeout=_CLOSE_LIMIT_S)
             for task in done:
-                _see(task)
-
-
-_CUT_SHORT_BY_US = frozenset(
-    {AttemptOutcome.LOST_RACE, AttemptOutcome.TIMED_OUT, AttemptOutcome.CANCELLED}
-)
-
-
-def total_usage(records: list[AttemptRecord]) -> Usage:
-    """The sum over attempts."""
-    total = Usage()
-    for record in records:
-        total += record.usage
-    return total
-
-
-async def _shut(
-    opening: asyncio.Task[ProviderEvent], stream: AsyncGenerator[ProviderEvent, None]
-) -> None:
-    # a stream that answers its cancellation with an event is open still
-    await asyncio.wait((opening,))
-    _see(opening)
-    with suppress(ProviderError):
-        await stream.aclose()
-
-
-def _see(task: asyncio.Task[Any]) -> None:
-    """Take note of how a task ended, so that the loop does not report its error as lost."""
-    if not task.cancelled():
-        task.exception()
-
-
-def _count(attempt: _Attempt, event: ProviderEvent) -> None:
-    """Note what an event says of the tokens that its attempt consumed."""
-    match event:
-        case TextChunk(text):
-            attempt.characters += len(text)
-        case ToolCallChunk(call):
-            attempt.characters += len(call.name) + len(call.arguments_json)
-        case Finish(_, usage):
-            attempt.reported = usage
+                see(task)
 
 
 def _ended(record: AttemptRecord, message: str) -> AttemptEnded:
@@ -413,15 +314,6 @@ def _ended(record: AttemptRecord, message: str) -> AttemptEnded:
 
 def _since(start: float, moment: float | None) -> float | None:
     return None if moment is None else moment - start
-
-
-def _failure_of(error: BaseException, attempt: _Attempt) -> Failure:
-    if isinstance(error, ProviderError):
-        attempt.reported = error.usage
-        return error.failure
-    if isinstance(error, StopAsyncIteration):
-        return Failure(FailureKind.PROTOCOL, "the stream ended without saying that it was whole")
-    raise error
 
 
 def _error_of(end: GiveUp) -> RouterError:
