@@ -6,7 +6,7 @@ import pytest
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail a run in which a test was skipped: what is missing is to be installed, not passed over."""
+    """Fail a run in which a test was skipped: install what is missing, don't pass it over."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []
     if reporter and skipped and exitstatus == pytest.ExitCode.OK:

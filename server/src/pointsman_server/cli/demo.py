@@ -40,8 +40,11 @@ HOSTED_BASELINE = "anthropic/claude-opus-5-5"
 MAX_TOKENS = 96
 TIMEOUT_S = 300.0
 
+SYSTEM = "You are a helpful assistant."
+"""Without one, SmolLM2's own chat template may lead it to answer in another language."""
+
 PROMPTS = (
-    "Why is the sky blue?",
+    "What is the capital of France?",
     "Write a Python function that checks whether a string is a palindrome.",
     "Give me three tips for better sleep.",
     "URGENT: production is down, nginx says 502 Bad Gateway to all users. What do I check first?",
@@ -128,7 +131,7 @@ class _Tour:
             self._console.print(Text(f"“{prompt}”", style="bold"))
         printer = AnswerPrinter(self._console, self._colours)
         options = Generation(max_output_tokens=MAX_TOKENS, temperature=0.0)
-        completion = client.complete(prompt, generation=options, explain=True)
+        completion = client.complete(prompt, system=SYSTEM, generation=options, explain=True)
         async for event in completion:
             if event.HasField("delta") and self._first_token_s is None:
                 self._first_token_s = time.perf_counter() - self._began

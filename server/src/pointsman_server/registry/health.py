@@ -136,7 +136,7 @@ class HealthView:
 
 
 def _blameless(record: AttemptRecord) -> bool:
-    """Whether an attempt says nothing of the model's reliability: we ended it, or the prompt did."""
+    """Whether an attempt says nothing of its model: we ended it, or the prompt did."""
     by_prompt = record.failure is not None and record.failure.kind in _THE_PROMPTS_FAULT
     return by_prompt or record.outcome in _ENDED_BY_US
 

@@ -123,7 +123,8 @@ class DecisionTree:
         for choice in choices:
             found = _expand(choice, shift, wanted, models, profile, expectations)
             if choice == TUNED and found:
-                strengths = f"{profile.domain.value} or {profile.task_type.value}"
+                asked = {profile.domain.value, profile.task_type.value}
+                strengths = " and ".join(sorted(asked & found[0].strengths))
                 reasons.append(f"{found[0].name} is tuned for {strengths}")
             ordered += found
         ordered += _by_tier(wanted, models, profile, expectations)
