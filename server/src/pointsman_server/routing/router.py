@@ -57,6 +57,7 @@ class Router:
     ) -> None:
         self.registry = registry
         self.policy = policy
+        self._policy_version = policy.tree.version
         self._health = health
         self._clock = clock
         self._new_id = new_id
@@ -92,7 +93,7 @@ class Router:
             confidence=1.0 if pinned else profile.confidence if profile else 0.0,
             basis=_basis(pinned, profile),
             strategy=ExecutionStrategy.SINGLE,
-            policy_version=self.policy.tree.version,
+            policy_version=self._policy_version,
             propensity=1.0,
             candidates=_candidates(ranking.models, field),
             reasons=ranking.reasons,
@@ -223,14 +224,17 @@ def _candidates(ranked: Sequence[Model], field: _Field) -> tuple[Candidate, ...]
     """Every model: those that may serve in their order, then the others by name."""
     order = [m.name for m in ranked]
     order += sorted(name for name, why_not in field.verdicts.items() if why_not is not None)
-    return tuple(_candidate(name, len(ranked) - place, field) for place, name in enumerate(order))
+    return tuple(
+        _candidate(name, max(0, len(ranked) - place) / max(1, len(ranked)), field)
+        for place, name in enumerate(order)
+    )
 
 
-def _candidate(name: str, places_left: int, field: _Field) -> Candidate:
+def _candidate(name: str, score: float, field: _Field) -> Candidate:
     expectation, why_not = field.expectations[name], field.verdicts[name]
     return Candidate(
         model=name,
-        score=max(0, places_left) / max(1, len(eligible(field.verdicts))),
+        score=score,
         expected_quality=expectation.quality,
         expected_cost_nanos=expectation.cost_nanos,
         expected_first_token_s=expectation.first_token_s,

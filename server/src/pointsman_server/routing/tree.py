@@ -128,7 +128,8 @@ class DecisionTree:
                 reasons.append(f"{found[0].name} is tuned for {strengths}")
             ordered += found
         ordered += _by_tier(wanted, models, profile, expectations)
-        return Ranking(tuple(dict.fromkeys(ordered)), tuple(reasons))
+        # by name: a model's own hash covers all that is known of it
+        return Ranking(tuple({m.name: m for m in ordered}.values()), tuple(reasons))
 
     def _shift(self, profile: Profile) -> tuple[int, list[str]]:
         shift, reasons = 0, []

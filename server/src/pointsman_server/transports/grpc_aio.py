@@ -30,6 +30,11 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 GRACE_FOR_SIZE = 64 * 1024
 """gRPC's own limit lies this far above ours, so that ours, which names the fault, is met first."""
 
+DEADLINE_MARGIN_S = 0.02
+DEADLINE_MARGIN_SHARE = 0.05
+"""A handler's deadline lies this far before the caller's, whichever is less: gRPC itself ends a call
+at its deadline on both sides at once, without details and as if the caller had gone away."""
+
 _DETAILS = "grpc-status-details-bin"
 
 
@@ -159,8 +164,10 @@ class GrpcServer:
     def _call(self, context: _Context) -> Call:
         now = self._clock()
         left = context.time_remaining()
-        unbounded = left is None or not math.isfinite(left)
-        return Call(accepted_at=now, deadline=None if unbounded else now + left)
+        if left is None or not math.isfinite(left):
+            return Call(accepted_at=now)
+        margin = min(DEADLINE_MARGIN_S, DEADLINE_MARGIN_SHARE * max(left, 0.0))
+        return Call(accepted_at=now, deadline=now + left - margin)
 
     async def _guard(self, context: _Context, call: Call, respond: Callable[[], Awaitable[T]]) -> T:
         """Run a handler; whatever goes wrong becomes a status."""
