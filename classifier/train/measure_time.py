@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from data import read_original
-
 from pointsman_classifier import Classifier
 
 _DATA = Path(__file__).parent.parent / "data" / "original"

@@ -42,7 +42,8 @@ def test_the_right_are_more_confident_than_the_wrong(
     readings: list[tuple[dict[str, Any], Profile]],
 ) -> None:
     heads = ("task_type", "complexity", "domain")
-    right, wrong = [], []
+    right: list[float] = []
+    wrong: list[float] = []
     for row, profile in readings:
         all_right = all(getattr(profile, head).value == row[head] for head in heads)
         (right if all_right else wrong).append(profile.confidence)

@@ -1,4 +1,4 @@
-"""The committed model is what its manifest says; any other is refused with a reason and a remedy."""
+"""The committed model is what its manifest says; any other is refused, and the error says why."""
 
 from __future__ import annotations
 

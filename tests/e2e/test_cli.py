@@ -320,3 +320,57 @@ def test_ctrl_c_stops_a_turn_and_not_the_chat(tmp_path: Path) -> None:
             process.kill()
             process.wait()
             os.close(parent)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["classify", "--nonsense"], "No such option: --nonsense"),
+        (["classify"], "give a prompt"),
+        (["classify", "-o", "x"], "--output goes with --input"),
+        (["serve", "--address", "nowhere"], "is not an address"),
+    ],
+)
+def test_bad_usage_is_said_plainly(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """Exit code 2 and a sentence, never a traceback."""
+    parent, child = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "pointsman_server", *arguments],
+        cwd=tmp_path,
+        stdin=child,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(parent)
+    os.close(child)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    """`--help` lists the commands with a line for each; `--version` says the version."""
+    shown = run("--help", cwd=tmp_path).stdout
+    for command in ("serve", "demo", "check", "classify", "explain", "complete", "chat", "models"):
+        assert re.search(rf"^  {command} +[A-Z]", shown, flags=re.MULTILINE)
+    assert run("--version", cwd=tmp_path).stdout.startswith("pointsman 0.")
+
+
+def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
+    """Output into a pipe that closes early ends without a traceback."""
+    config(tmp_path)
+    command = f"'{sys.executable}' -m pointsman_server models --json | head -c 5"
+    done = subprocess.run(
+        ["bash", "-c", command],  # noqa: S607
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr

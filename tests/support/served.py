@@ -41,7 +41,8 @@ KEY = "sk-canary-of-the-provider"
 
 CONFIG = """
 version: 1
-server: {{address: "127.0.0.1:0", metrics: "127.0.0.1:0", drain: 5s, classify_within: 5s{server}}}
+server: {{{listen}, metrics: {metrics}, classify_within: 5s{server}}}
+timeouts: {{total: {total}}}
 providers:
   one: {{kind: openai, base_url: "{one}/v1", api_key: env:KEY}}
   two: {{kind: openai, base_url: "{two}/v1", api_key: env:KEY}}
@@ -222,42 +223,60 @@ def no_local_models(name: str, models: object) -> NoReturn:
     raise AssertionError(f"nothing here is local, and {name} was asked for")
 
 
-def served_config(folder: Path, one: str, two: str, server: str, *, prompts: bool) -> Config:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What differs between servers. ``server`` is more of its section, after a comma."""
+
+    listen: str = 'address: "127.0.0.1:0"'
+    server: str = ", drain: 5s"
+    total: str = "60s"
+    metrics: str = "null"
+    prompts: bool = False
+
+
+def served_config(folder: Path, one: str, two: str, settings: Settings) -> Config:
     """The configuration, as its user would write it."""
     file = folder / "pointsman.yaml"
-    extra = f", {server}" if server else ""
-    file.write_text(CONFIG.format(one=one, two=two, server=extra, prompts=str(prompts).lower()))
+    file.write_text(
+        CONFIG.format(
+            one=one,
+            two=two,
+            listen=settings.listen,
+            server=settings.server,
+            total=settings.total,
+            metrics=settings.metrics,
+            prompts=str(settings.prompts).lower(),
+        )
+    )
     return load_file(file, {"KEY": KEY})
 
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *, server: str = "", prompts: bool = False, one_url: str | None = None
+    folder: Path, settings: Settings = Settings(), *, one_url: str | None = None
 ) -> AsyncIterator[Served]:
     """A `Served`, started, and drained at the end.
 
     Args:
         folder: for its file.
-        server: more settings of the server's section.
-        prompts: whether prompts are logged.
+        settings: what is not as usual.
         one_url: where the first account leads to, in place of its upstream.
     """
     async with AsyncExitStack() as stack:
         reply = text_reply("openai", ["Hello", ", ", "world"])
         one = await stack.enter_async_context(upstream_server(reply))
         two = await stack.enter_async_context(upstream_server(reply))
-        config = served_config(folder, one_url or one.url, two.url, server, prompts=prompts)
+        config = served_config(folder, one_url or one.url, two.url, settings)
         log = io.StringIO()
         logger = configure(config.log, log)
-        core = build_core(
-            config, no_local_models, [LogObserver(logger, config.log)], classifier()
-        )
-        running = Server(core, logger)
-        await running.start()
-        stack.push_async_callback(running.drain)
-        channel = grpc.aio.insecure_channel(running.address)
+        observers = [LogObserver(logger, config.log)]
+        core = build_core(config, no_local_models, observers, classifier())
+        server = Server(core, logger)
+        stack.push_async_callback(server.drain)
+        await server.start()
+        channel = grpc.aio.insecure_channel(server.address)
         stack.push_async_callback(channel.close)
-        yield Served(running, one, two, log, channel)
+        yield Served(server, one, two, log, channel)
 
 
 __all__ = [
@@ -268,6 +287,7 @@ __all__ = [
     "ResourceInfo",
     "RetryInfo",
     "Served",
+    "Settings",
     "ask",
     "classifier",
     "collect",

@@ -31,10 +31,7 @@ from pointsman_server.registry.registry import Registry
 from pointsman_server.routing.router import Router
 from pointsman_server.telemetry.logs import FaultLog, LogObserver
 from pointsman_server.telemetry.metrics import MetricsObserver, MetricsPage
-from pointsman_server.transports.grpc_aio import GrpcServer, is_loopback
-
-SETTLE_S = 0.2
-"""How long calls that were on their way when a drain began may still be taken."""
+from pointsman_server.transports.grpc_aio import SETTLE_S, GrpcServer, is_loopback
 
 LocalProviders = Callable[[str, Sequence[Model]], Provider]
 """Makes the account of the given name that serves the given local models."""
@@ -130,8 +127,9 @@ class Server:
             config_digest=config.digest,
             max_request_bytes=config.grpc.max_request_bytes,
         )
+        self._router = RouterService(core.engine, clock, total_s)
         services = [
-            RouterService(core.engine, clock, total_s).service(),
+            self._router.service(),
             RegistryService(core.registry, core.health).service(),
             AdminService(facts).service(),
         ]
@@ -196,6 +194,7 @@ class Server:
         await asyncio.wait({stopping}, timeout=SETTLE_S)
         # a conversation that is open gets no further turns
         self.core.engine.admission.draining = True
+        self._router.drain()
         await stopping
         await self.core.close()
         self._close_metrics()

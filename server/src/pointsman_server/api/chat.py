@@ -29,6 +29,7 @@ from pointsman_server.domain.errors import (
     InvalidRequest,
     Overloaded,
     RouterError,
+    ShuttingDown,
 )
 from pointsman_server.domain.events import Completed, ModelSwitched, TextDelta, ToolCallDelta
 from pointsman_server.domain.messages import ToolCall
@@ -49,6 +50,14 @@ class ChatHandler:
         self._engine = engine
         self._clock = clock
         self._total_s = total_s
+        self._open: set[_Conversation] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """End every conversation once none of its turns is under way or waits."""
+        self._draining = True
+        for conversation in self._open:
+            conversation.drain()
 
     async def chat(
         self, incoming: AsyncIterator[_pb.ChatRequest], call: Call
@@ -57,12 +66,19 @@ class ChatHandler:
 
         Raises:
             InvalidRequest: the client broke the order of the conversation: no setup first, a
-                second setup, or a turn_id used twice.
+                second setup, or the turn_id of a turn that has not ended.
+            ShuttingDown: the server is draining; every turn that was taken has been answered.
         """
         conversation = _Conversation(self._engine, self._clock, self._total_s, call)
-        async with aclosing(conversation.run(incoming)) as outgoing:
-            async for response in outgoing:
-                yield response
+        if self._draining:
+            conversation.drain()
+        self._open.add(conversation)
+        try:
+            async with aclosing(conversation.run(incoming)) as outgoing:
+                async for response in outgoing:
+                    yield response
+        finally:
+            self._open.discard(conversation)
 
 
 class _Turn:
@@ -111,9 +127,14 @@ class _Conversation:
         self._waiting: deque[_Turn] = deque()
         self._wake = asyncio.Event()
         self._said_last = False
+        self._draining = False
         self._left = False
         # None ends the conversation
         self._outbox: asyncio.Queue[_pb.ChatResponse | None] = asyncio.Queue(_OUTBOX)
+
+    def drain(self) -> None:
+        self._draining = True
+        self._wake.set()
 
     async def run(
         self, incoming: AsyncIterator[_pb.ChatRequest]
@@ -192,6 +213,8 @@ class _Conversation:
             while not self._waiting:
                 if self._said_last:
                     return
+                if self._draining:
+                    raise ShuttingDown
                 self._wake.clear()
                 await self._wake.wait()
             turn = self._waiting.popleft()

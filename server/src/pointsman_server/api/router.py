@@ -38,6 +38,10 @@ class RouterService:
             },
         )
 
+    def drain(self) -> None:
+        """Begin no further turn of any conversation."""
+        self._chat.drain()
+
     async def classify(self, message: _pb.ClassifyRequest, call: Call) -> _pb.ClassifyResponse:
         """Read a prompt and say what it asks for."""
         request = requests.from_classify(message, call, self._total_s)

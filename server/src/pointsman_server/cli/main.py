@@ -7,42 +7,44 @@ nothing that could be fetched; 130 interrupted.
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
-import click
 import typer
-from pointsman_client import PointsmanError
+from typer.core import TyperGroup
 
 from pointsman_server import __version__
-from pointsman_server.cli import (
-    chat,
-    check,
-    classify,
-    complete,
-    demo,
-    explain,
-    models,
-    serve,
-)
 from pointsman_server.cli.failures import CommandError
-from pointsman_server.config import ConfigError
-from pointsman_server.domain.errors import RouterError
+
+COMMANDS = ("serve", "demo", "check", "classify", "explain", "complete", "chat", "models")
+"""Each is a function in a module of its own name."""
+
+
+class _OnDemand(TyperGroup):
+    """Imports a command's module when the command is asked for: most need few of the libraries."""
+
+    # the types of a context and a command are no public names of typer's
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"pointsman_server.cli.{cmd_name}")
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name=cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(alone)
+
 
 app = typer.Typer(
+    cls=_OnDemand,
     help="pointsman routes each prompt to the cheapest model that will answer it well and in time.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(serve.serve)
-app.command()(demo.demo)
-app.command()(check.check)
-app.command()(classify.classify)
-app.command()(explain.explain)
-app.command()(complete.complete)
-app.command()(chat.chat)
-app.command()(models.models)
 
 
 def _version(value: bool) -> None:
@@ -61,25 +63,39 @@ def _options(
 
 
 def run() -> int:
-    """Run the command line and return its exit code."""
+    """Run the command line and return its exit code.
+
+    Raises:
+        SystemExit: where typer has said what there is to say: bad usage, help, an interrupt.
+    """
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return 2
-    except CommandError as error:
-        print(f"pointsman: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
-    except (PointsmanError, RouterError) as error:
-        print(f"pointsman: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    except BrokenPipeError:
-        # the reader of a pipe has seen enough; nothing more can be said to it
-        sys.stderr.close()
-        return 1
-    return code if isinstance(code, int) else 0
+        app()
+    except Exception as error:  # noqa: BLE001 - the command's boundary
+        return _explained(error)
+    return 0
+
+
+def _explained(error: Exception) -> int:
+    """Say what went wrong in a line, for failures that are no bug; return the exit code.
+
+    Raises:
+        Exception: ``error`` itself, where it is a bug.
+    """
+    # imported only now: commands that succeed are quicker without
+    from pointsman_client import PointsmanError
+
+    from pointsman_server.config import ConfigError
+    from pointsman_server.domain.errors import RouterError
+
+    match error:
+        case ConfigError():
+            print(error, file=sys.stderr)  # noqa: T201
+            return 2
+        case CommandError():
+            print(f"pointsman: {error}", file=sys.stderr)  # noqa: T201
+            return error.exit_code
+        case PointsmanError() | RouterError():
+            print(f"pointsman: {error}", file=sys.stderr)  # noqa: T201
+            return 1
+        case _:
+            raise error

@@ -30,10 +30,13 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 GRACE_FOR_SIZE = 64 * 1024
 """gRPC's own limit lies this far above ours, so that ours, which names the fault, is met first."""
 
+SETTLE_S = 0.2
+"""How long to wait for what the network, or gRPC itself, has in hand when a server stops."""
+
 DEADLINE_MARGIN_S = 0.02
 DEADLINE_MARGIN_SHARE = 0.05
-"""A handler's deadline lies this far before the caller's, whichever is less: gRPC itself ends a call
-at its deadline on both sides at once, without details and as if the caller had gone away."""
+"""A handler's deadline lies this far before the caller's, whichever is less: gRPC itself ends calls
+at their deadline on both sides at once, without details and as if the caller had gone away."""
 
 _DETAILS = "grpc-status-details-bin"
 
@@ -69,6 +72,9 @@ class GrpcServer:
         self._on_fault = on_fault
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.port = 0
 
     async def start(self) -> None:
@@ -100,10 +106,21 @@ class GrpcServer:
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
-        """Refuse new calls, give those under way ``grace_s`` seconds, then cut them off."""
-        if self._server is not None:
-            await self._server.stop(grace_s)
-            self._server = None
+        """Refuse new calls, give those under way ``grace_s`` seconds, then cut them off.
+
+        Watchers of our health and readers of our reflection never end by themselves, and are not
+        waited for.
+        """
+        server, self._server = self._server, None
+        if server is None:
+            return
+        stopping = asyncio.create_task(server.stop(grace_s))
+        await asyncio.wait({stopping}, timeout=SETTLE_S)  # calls just accepted are not counted yet
+        idle = asyncio.create_task(self._idle.wait())
+        await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        await server.stop(SETTLE_S)  # a call's status is on its way still when its handler is done
+        await stopping
 
     async def _set_health(self, status: Any) -> None:
         for name in ("", *(s.name for s in self._services)):
@@ -171,6 +188,8 @@ class GrpcServer:
 
     async def _guard(self, context: _Context, call: Call, respond: Callable[[], Awaitable[T]]) -> T:
         """Run a handler; whatever goes wrong becomes a status."""
+        self._under_way += 1
+        self._idle.clear()
         try:
             response = await respond()
         except RouterError as error:
@@ -181,6 +200,10 @@ class GrpcServer:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of the call's task
             await _abort(context, call, internal_status(self._on_fault(error)))
+        finally:
+            self._under_way -= 1
+            if self._under_way == 0:
+                self._idle.set()
         context.set_trailing_metadata(tuple(call.trailers.items()))
         return response
 
