@@ -19,9 +19,9 @@ from pointsman_classifier.cues import FAMILIES, FAMILIES_BY_WORD, PHRASES, QUEST
 _WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?")
 _UPPER_WORD = re.compile(r"\b[A-Z]{2,}\b")
 _LOWER_START = re.compile(r"(?:^|[.!?]\s+)[a-z]")
-_LIST_ITEM = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)]|\(?[a-h]\))\s", re.MULTILINE)
+_LIST_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\(?\d{1,2}[.)]|\(?[a-h]\))\s", re.MULTILINE)
 _INLINE_ITEM = re.compile(r"(?:^|[\s;,:])\(?(?:\d|[a-e]|i{1,3}|iv)\)\s")
-_CHOICE = re.compile(r"^\s*\(?[A-E][.):]\s", re.MULTILINE)
+_CHOICE = re.compile(r"^[ \t]*\(?[A-E][.):]\s", re.MULTILINE)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _SOON = re.compile(
@@ -31,7 +31,7 @@ _SOON = re.compile(
     r"|(?:eod|cob|noon|tonight|midnight|today)\b)"
 )
 _CODE_LINE = re.compile(
-    r"^\s*(?:def |class |import |from \w+ import|return\b|if \(|for \(|while \(|func |fn |let "
+    r"^[ \t]*(?:def |class |import |from \w+ import|return\b|if \(|for \(|while \(|func |fn |let "
     r"|const |var |public |private |#include|select\b|update\b|insert\b|create\b|with \w+ as|\$ "
     r"|@\w+|at \S+\(|traceback|file \"|<\w+|\}|\{)",
     re.MULTILINE,
@@ -45,7 +45,7 @@ _MATHS = re.compile(
 )
 _MONEY = re.compile(r"[$€£¥]\s?\d|\d\s?(?:usd|eur|gbp|dollars|euros|%)")
 _ASKED_LENGTH = re.compile(
-    r"\d[\d,.]*[- ]?(?:words?|pages?|paragraphs?|sentences?)\b"
+    r"\d[\d,.]{0,6}[- ]?(?:words?|pages?|paragraphs?|sentences?)\b"
     r"|\b(?:one|two|three|half an?|a) (?:page|paragraph|pages|paragraphs)\b"
 )
 _STRETCHED = re.compile(r"([a-z!?.])\1\1")

@@ -205,7 +205,8 @@ def test_a_tool_call_is_sent_as_the_model_wrote_it() -> None:
 
 
 def test_headers_of_a_decision() -> None:
-    assert responses.decision_headers(DECISION) == {
+    assert responses.decision_headers(DECISION, 0.0012345) == {
+        "x-pointsman-overhead-ms": "1.234",
         "x-pointsman-decision-id": "d1",
         "x-pointsman-model": "acme/a",
         "x-pointsman-basis": "decision_tree",

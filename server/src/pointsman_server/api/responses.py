@@ -165,13 +165,17 @@ def _completed(event: Completed) -> router_service_pb2.Completed:
     return message
 
 
-def decision_headers(decision: Decision) -> Mapping[str, str]:
-    """What a client learns from metadata alone, before the first message."""
+def decision_headers(decision: Decision, overhead_s: float) -> Mapping[str, str]:
+    """What a client learns from metadata alone, before the first message.
+
+    ``overhead_s`` is the time from acceptance to the decision: what routing itself has taken.
+    """
     return {
         "x-pointsman-decision-id": decision.decision_id,
         "x-pointsman-model": decision.model,
         "x-pointsman-basis": decision.basis.value,
         "x-pointsman-confidence": f"{decision.confidence:.3f}",
+        "x-pointsman-overhead-ms": f"{overhead_s * 1000:.3f}",
     }
 
 

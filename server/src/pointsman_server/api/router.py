@@ -53,7 +53,8 @@ class RouterService:
         """Choose a model for a prompt and call none."""
         request = requests.from_route(message, call, self._total_s)
         decision = await self._engine.route(request)
-        call.headers.update(responses.decision_headers(decision))
+        overhead = self._clock() - call.accepted_at
+        call.headers.update(responses.decision_headers(decision, overhead))
         return _pb.RouteResponse(decision=responses.to_decision(decision, explain=message.explain))
 
     async def complete(
@@ -65,9 +66,9 @@ class RouterService:
         try:
             async with aclosing(completion.events()) as events:
                 async for event in events:
-                    if isinstance(event, Decided):
-                        call.headers.update(responses.decision_headers(event.decision))
                     elapsed = self._clock() - call.accepted_at
+                    if isinstance(event, Decided):
+                        call.headers.update(responses.decision_headers(event.decision, elapsed))
                     yield _pb.CompleteResponse(
                         event=responses.to_event(event, sequence, elapsed, explain=message.explain)
                     )
