@@ -365,7 +365,7 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
     config(tmp_path)
     command = f"'{sys.executable}' -m pointsman_server models --json | head -c 5"
     done = subprocess.run(
-        ["bash", "-c", command],  # noqa: S607
+        ["bash", "-c", command],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
