@@ -115,6 +115,8 @@ def bill(completed: Completed) -> str:
         f"{usage.input_tokens} + {usage.output_tokens} tokens · first after {millis(first)} · "
         f"{usd(total.cost_usd_nanos)}"
     )
+    if completed.finish_reason == router_service_pb2.FINISH_REASON_MAX_TOKENS:
+        text += " · cut at the bound"
     if completed.baseline_model != completed.model:
         baseline = usd(completed.baseline_cost_usd_nanos)
         text += f" ({baseline} with {completed.baseline_model})"
