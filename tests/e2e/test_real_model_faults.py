@@ -15,8 +15,14 @@ from faults import (
     GarbageAfterBytes,
     StallAfterBytes,
 )
-from pointsman.v1.router_service_pb2 import AttemptOutcome, AttemptReason, CompletionEvent
-from pointsman_client import Completion, Execution, Generation, PointsmanError
+from pointsman.v1.router_service_pb2 import (
+    FINISH_REASON_MAX_TOKENS,
+    FINISH_REASON_STOP,
+    AttemptOutcome,
+    AttemptReason,
+    CompletionEvent,
+)
+from pointsman_client import Completion, Constraints, Execution, Generation, PointsmanError
 from station import Station
 
 PROMPT = "Count from one to twenty in words."
@@ -258,3 +264,29 @@ async def test_draining_lets_an_answer_end(station: Station) -> None:
         pass
     assert completion.text_so_far == expected
     await draining
+
+
+async def test_the_same_model_in_anthropics_dialect(station: Station) -> None:
+    """llama.cpp speaks both dialects; text, usage and stop reason come through either."""
+    pinned = Constraints(models=("messages/smol",))
+    completion = station.client.complete(PROMPT, generation=FAST, constraints=pinned)
+    assert (await completion.text()).strip()
+    completed = completion.completed
+    assert completed is not None
+    assert completed.model == "messages/smol"
+    # this dialect takes no temperature any more, so the answer's length is the model's mood
+    assert completed.finish_reason in (FINISH_REASON_STOP, FINISH_REASON_MAX_TOKENS)
+    assert 0 < completed.usage.output_tokens <= 24
+    assert completed.usage.input_tokens > 10
+    assert not completed.usage.estimated
+
+
+async def test_a_cut_message_is_never_complete(station: Station) -> None:
+    """In Anthropic's dialect too, an answer without its last event is an error."""
+    station.steady.enqueue(CutAfterEvents(8))
+    pinned = Constraints(models=("messages/smol",))
+    completion = station.client.complete(PROMPT, generation=FAST, constraints=pinned)
+    with pytest.raises(PointsmanError) as caught:
+        await collect(completion)
+    assert caught.value.reason == "ANSWER_INTERRUPTED"
+    assert completion.text_so_far

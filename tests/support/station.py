@@ -49,7 +49,9 @@ server: {{address: "127.0.0.1:0", metrics: null, drain: 10s, classify_within: 5s
 providers:
   flaky: {{kind: openai, base_url: "{flaky}/v1", api_key: env:SMOL_KEY, keep_alive: false}}
   steady: {{kind: openai, base_url: "{steady}/v1", api_key: env:SMOL_KEY, keep_alive: false}}
+  messages: {{kind: anthropic, base_url: "{steady}", api_key: env:SMOL_KEY, keep_alive: false}}
 models:
+  messages/smol: {{tier: cheap, price: {{input: $0.50, output: $0.90}}, context_window: 2048}}
   flaky/smol: {{tier: cheap, price: {{input: $0.10, output: $0.20}}, context_window: 2048}}
   steady/smol: {{tier: cheap, price: {{input: $0.30, output: $0.60}}, context_window: 2048}}
 policy:

@@ -189,9 +189,7 @@ async def test_malformed_registry_requests(served: Served) -> None:
 
 @pytest.mark.parametrize("name", ["one/z", "漢" * 300_000, "\n\0", "🚂" * 200_000])
 async def test_a_model_that_is_not_there(name: str, served: Served) -> None:
-    error = await refused(
-        served.registry.GetModel(registry_service_pb2.GetModelRequest(name=name))
-    )
+    error = await refused(served.registry.GetModel(registry_service_pb2.GetModelRequest(name=name)))
     assert error.code() is grpc.StatusCode.NOT_FOUND
     status = status_of(error)
     assert reason_of(status) == "NOT_FOUND"
@@ -225,7 +223,8 @@ async def test_server_info(served: Served) -> None:
     ],
 )
 async def test_what_is_not_served_is_unimplemented(method: str, served: Served) -> None:
-    error = await refused(served.channel.unary_unary(f"/pointsman.v1.{method}")(b""))
+    call: Any = served.channel.unary_unary(f"/pointsman.v1.{method}")
+    error = await refused(call(b""))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
