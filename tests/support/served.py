@@ -289,8 +289,9 @@ async def serving(
         observers = [LogObserver(logger, config.log)]
         core = build_core(config, no_local_models, observers, classifier())
         server = Server(core, logger)
-        stack.push_async_callback(server.drain)
+        stack.push_async_callback(core.close)
         await server.start()
+        stack.push_async_callback(server.drain)
         channel = grpc.aio.insecure_channel(server.address)
         stack.push_async_callback(channel.close)
         yield Served(server, one, two, log, channel)

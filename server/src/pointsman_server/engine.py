@@ -151,6 +151,7 @@ class Engine:
             execution = self._executor.execution(job)
             error = "Cancelled"
             try:
+                execution.begin()  # the call is on its way while the decision is being sent
                 yield Decided(decision)
                 async with aclosing(execution.events()) as events:
                     async for event in events:
@@ -161,6 +162,7 @@ class Engine:
                 error = type(failure).__name__
                 raise
             finally:
+                await execution.close()
                 receipt = self._receipt(request, job, execution, error)
                 settled(receipt)
                 self._observer.request_ended(receipt)

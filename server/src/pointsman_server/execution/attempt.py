@@ -35,7 +35,10 @@ _CUT_SHORT_BY_US = frozenset(
 
 @dataclass(slots=True)
 class Attempt:
-    """A call to ``model``. ``opening`` waits for the first event that there is to show."""
+    """A call to ``model``. ``opening`` waits for the first event that there is to show.
+
+    ``asked`` is false until the provider is asked: what is cancelled before has cost nothing.
+    """
 
     number: int
     model: Model
@@ -43,6 +46,7 @@ class Attempt:
     started_at: float
     stream: AsyncGenerator[ProviderEvent, None]
     opening: asyncio.Task[ProviderEvent]
+    asked: bool = False
     first_event: ProviderEvent | None = None
     first_token_at: float | None = None
     characters: int = 0
@@ -104,7 +108,8 @@ class Attempt:
                 return reported
             # an answer that broke off had been reported only as far as its beginning
             return replace(reported, output_tokens=output, estimated=True)
-        accepted = self.first_token_at is not None or outcome in _CUT_SHORT_BY_US
+        cut_short = self.asked and outcome in _CUT_SHORT_BY_US
+        accepted = self.first_token_at is not None or cut_short
         if not accepted:
             return Usage(estimated=True)
         return Usage(input_tokens=prompt_tokens, output_tokens=output, estimated=True)

@@ -114,6 +114,7 @@ class Execution:
         self._winner: Attempt | None = None
         self.completed: Completed | None = None
         self._error: RouterError | None = None
+        self._begun: list[CompletionEvent] | None = None
         self.records: list[AttemptRecord] = []
         self.first_token_at: float | None = None
 
@@ -124,8 +125,9 @@ class Execution:
             AllModelsFailed, PromptRefused, DeadlineExceeded: before any text.
             AnswerInterrupted, DeadlineExceeded: after some.
         """
+        self.begin()
+        news, self._begun = self._begun or [], []
         try:
-            news = self._carry_out(self._race.begin(self._shared.clock()))
             while True:
                 for event in news:
                     yield event
@@ -138,7 +140,12 @@ class Execution:
                 else:
                     news = await self._read_on(self._winner)
         finally:
-            await self._close()
+            await self.close()
+
+    def begin(self) -> None:
+        """Make the first call now, before anybody asks for events. Whoever does must `close`."""
+        if self._begun is None:
+            self._begun = self._carry_out(self._race.begin(self._shared.clock()))
 
     async def _race_on(self) -> list[CompletionEvent]:
         """Wait until a first token, a failure or a timer, and act on it."""
@@ -276,6 +283,7 @@ class Execution:
         self, number: int, stream: AsyncGenerator[ProviderEvent, None]
     ) -> ProviderEvent:
         """The first event that there is something to show of."""
+        self._attempts[number].asked = True
         while isinstance(event := await anext(stream), Working):
             self._race.working(number, self._shared.clock())
         return event
@@ -295,7 +303,8 @@ class Execution:
         shared.observer.attempt_ended(AttemptDetails(job.decision_id, record, job.prompt_tokens))
         return record
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """End what is still under way, and record it. Idempotent."""
         closing = set()
         for attempt in self._attempts:
             if not attempt.ended:
