@@ -170,6 +170,13 @@ ONE_FAULT = {
         "providers.acme: needs a base_url",
         "https://host/v1",
     ),
+    "unknown vendor": (
+        "version: 1\nproviders: {a: {kind: openai, base_url: 'http://x', vendor: opnai}}\n",
+        2,
+        55,
+        "providers.a.vendor: 'opnai' is not known",
+        "known: openai, anthropic, groq, mistral",
+    ),
     "address without scheme": (
         "version: 1\nproviders: {acme: {kind: openai, base_url: acme.test/v1}}\n",
         2,

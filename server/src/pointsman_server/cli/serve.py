@@ -12,7 +12,7 @@ import typer
 from pointsman_server.app import build_server
 from pointsman_server.cli.failures import CommandError
 from pointsman_server.cli.local import load_config, local_providers
-from pointsman_server.cli.options import ConfigFile
+from pointsman_server.cli.options import ConfigFile, Json
 from pointsman_server.cli.runner import run_async
 from pointsman_server.cli.terminal import err
 from pointsman_server.config import Config, with_addresses
@@ -28,15 +28,17 @@ def serve(
     metrics: Annotated[
         str | None, typer.Option(help="Serve Prometheus metrics here; 'off' for nowhere.")
     ] = None,
+    json_output: Json = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then let calls under way end.
 
     Writes JSON lines to standard error: one a decision, attempt and request.
     """
-    run_async(_serve(with_addresses(load_config(config), address, metrics)))
+    banner = sys.stderr.isatty() and not json_output
+    run_async(_serve(with_addresses(load_config(config), address, metrics), banner=banner))
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, *, banner: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -48,7 +50,7 @@ async def _serve(config: Config) -> None:
         await server.core.close()
         mend = "; choose another with --address or --metrics" if isinstance(error, OSError) else ""
         raise CommandError(f"{error}{mend}") from None
-    if sys.stderr.isatty():
+    if banner:
         models = ", ".join(m.name for m in server.core.registry)
         err().print(f"serving {models}\non {server.address}; Ctrl-C stops it", style="bold")
     await stop.wait()

@@ -247,6 +247,10 @@ class _Accounts:
         vendor = VENDORS.get(_vendor(name, section) or "")
         base_url = section.base_url or (vendor.base_url if vendor else None)
         at = ("providers", name)
+        if section.vendor is not None and section.vendor not in VENDORS:
+            known = ", ".join(VENDORS)
+            self._note((*at, "vendor"), f"{section.vendor!r} is not known", f"known: {known}")
+            return None
         if base_url is None:
             self._note(at, "needs a base_url", "write base_url: https://host/v1")
             return None
