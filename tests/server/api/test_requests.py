@@ -234,3 +234,20 @@ def test_no_tool_result_is_left_without_its_call() -> None:
     assert recent(history, 10_000) == history
     assert recent(history, 100) == last  # the call's arguments count too
     assert recent(history[:4], 10) == history[:4]
+
+
+@pytest.mark.parametrize("arguments", ["", "{", "[]", "not JSON at all", "[" * 100_000])
+def test_what_a_model_wrote_as_arguments_is_taken_back(arguments: str) -> None:
+    """Servers pass on what a model wrote, so a client may give it back whatever it is."""
+    call = message_pb2.ToolCall(call_id="1", name="f", arguments_json=arguments)
+    result = message_pb2.ToolResult(call_id="1", text="no such file")
+    conversation = [
+        HELLO,
+        M(role=message_pb2.ROLE_ASSISTANT, parts=[P(tool_call=call)]),
+        M(role=message_pb2.ROLE_TOOL, parts=[P(tool_result=result)]),
+    ]
+    message = router_service_pb2.CompleteRequest(messages=conversation)
+    request = requests.from_complete(message, Call(accepted_at=1.0), 10.0)
+    (kept,) = request.messages[1].parts
+    assert isinstance(kept, ToolCall)
+    assert kept.arguments_json == arguments

@@ -173,7 +173,7 @@ ONE_FAULT = {
     "unknown vendor": (
         "version: 1\nproviders: {a: {kind: openai, base_url: 'http://x', vendor: opnai}}\n",
         2,
-        55,
+        53,
         "providers.a.vendor: 'opnai' is not known",
         "known: openai, anthropic, groq, mistral",
     ),

@@ -37,7 +37,9 @@ class InvalidRequest(RouterError):
 
     def __init__(self, *violations: FieldViolation) -> None:
         self.violations = violations
-        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        # a violation of the whole message has no field
+        said = (f"{v.field}: {v.description}" if v.field else v.description for v in violations)
+        super().__init__("; ".join(said))
 
 
 class NotFound(RouterError):

@@ -21,7 +21,7 @@ MAX_RETRY_AFTER_S = 3600.0
 MAX_ERROR_BODY_BYTES = 1 << 16
 
 _CODE = re.compile(r"[a-z0-9_.-]{1,64}")
-_SECONDS = re.compile(r"\s*\d+(\.\d*)?\s*")
+_SECONDS = re.compile(r"[ \t]*[0-9]+(\.[0-9]*)?[ \t]*")
 
 _OPENAI_CODES: Mapping[str, FailureKind] = {
     **dict.fromkeys(
