@@ -102,9 +102,12 @@ def _provider(
                 settings.http,
                 settings.api_key,
                 max_tokens_field=settings.max_tokens_field,
+                ask_for_usage=settings.ask_for_usage,
             )
         case "anthropic" if settings.http is not None:
-            return AnthropicProvider(settings.name, settings.http, settings.api_key)
+            return AnthropicProvider(
+                settings.name, settings.http, settings.api_key, key_header=settings.key_header
+            )
         case "local":
             own = [m for m in models if m.provider == settings.name]
             return local_providers(settings.name, own)

@@ -12,6 +12,7 @@ from pointsman_server.config import (
     ConfigError,
     find_file,
     from_environment,
+    load_file,
     with_addresses,
     with_local_models,
 )
@@ -348,3 +349,26 @@ def test_other_addresses(load: Load) -> None:
     ):
         with pytest.raises(ConfigError, match=f"{option}:1:1: .* is not an address\n"):
             with_addresses(config, address, metrics)
+
+
+def test_what_a_provider_needs_to_be_asked(tmp_path: Path) -> None:
+    """Vendors know whether to ask for usage; a file overrides it, and names Anthropic's header."""
+    file = tmp_path / "pointsman.yaml"
+    file.write_text(
+        """
+version: 1
+providers:
+  mistral: {kind: openai, api_key: env:KEY}
+  openai: {kind: openai, api_key: env:KEY}
+  old: {kind: openai, base_url: "http://127.0.0.1:1/v1", ask_for_usage: false}
+  gate: {kind: anthropic, base_url: "http://127.0.0.1:1", key_header: x-api-key}
+"""
+    )
+    config = load_file(file, {"KEY": "k"})
+    asked = {p.name: (p.ask_for_usage, p.key_header) for p in config.providers}
+    assert asked == {
+        "mistral": (False, "authorization"),
+        "openai": (True, "authorization"),
+        "old": (False, "authorization"),
+        "gate": (True, "x-api-key"),
+    }

@@ -9,6 +9,7 @@ from pointsman_server.domain.model import Model
 from pointsman_server.engine import Limits
 from pointsman_server.execution.retry import RetryPolicy
 from pointsman_server.execution.timeout import TimeoutPolicy
+from pointsman_server.providers.anthropic import KeyHeader
 from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.openai_request import MaxTokensField
 from pointsman_server.routing.router import RoutingPolicy
@@ -27,6 +28,8 @@ class ProviderSettings:
     http: HttpSettings | None = None
     api_key: str | None = field(default=None, repr=False)
     max_tokens_field: MaxTokensField | None = None
+    ask_for_usage: bool = True
+    key_header: KeyHeader = "authorization"
 
 
 @dataclass(frozen=True, slots=True)

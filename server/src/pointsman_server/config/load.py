@@ -81,7 +81,9 @@ def from_environment(environ: Mapping[str, str]) -> Config:
         except ValueError as error:
             raise ConfigError(Problem(vendor.key_variable, 1, 1, str(error))) from None
         http = HttpSettings(base_url=vendor.base_url)
-        providers.append(ProviderSettings(name, vendor.kind, http, key))
+        providers.append(
+            ProviderSettings(name, vendor.kind, http, key, ask_for_usage=vendor.ask_for_usage)
+        )
         models += default_models(name, name)
     names = ", ".join(p.name for p in providers)
     return Config(
@@ -267,7 +269,18 @@ class _Accounts:
         except ValueError as error:
             self._note(at, str(error))
             return None
-        return ProviderSettings(name, section.kind, http, key, section.max_tokens_field)
+        asked = section.ask_for_usage
+        if asked is None:
+            asked = vendor is None or vendor.ask_for_usage
+        return ProviderSettings(
+            name,
+            section.kind,
+            http,
+            key,
+            section.max_tokens_field,
+            ask_for_usage=asked,
+            key_header=section.key_header,
+        )
 
     def _secret(self, at: Location, reference: str) -> str | None:
         """The secret that env:NAME or file:PATH refers to."""

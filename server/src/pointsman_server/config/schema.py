@@ -36,13 +36,19 @@ class ServerSection(_Section):
 
 
 class ProviderSection(_Section):
-    """A provider account. ``vendor`` says whose prices hold, where the kind does not."""
+    """A provider account. ``vendor`` says whose prices hold, where the kind does not.
+
+    ``ask_for_usage`` is off for servers that refuse ``stream_options``; ``key_header`` is for
+    servers of Anthropic's dialect that want the key elsewhere.
+    """
 
     kind: Literal["openai", "anthropic", "local"]
     api_key: SecretReference | None = None
     base_url: str | None = None
     vendor: str | None = None
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    ask_for_usage: bool | None = None
+    key_header: Literal["authorization", "x-api-key"] = "authorization"
     connect_timeout: Seconds = 10.0
     max_connections: int = Field(default=512, ge=1, le=10_000)
     keep_alive: bool = True

@@ -16,11 +16,15 @@ class Vendor:
     kind: ProviderKind
     base_url: str
     key_variable: str
+    ask_for_usage: bool = True
 
 
 VENDORS = {
     "openai": Vendor("openai", OPENAI_BASE_URL, "OPENAI_API_KEY"),
     "anthropic": Vendor("anthropic", ANTHROPIC_BASE_URL, "ANTHROPIC_API_KEY"),
     "groq": Vendor("openai", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    "mistral": Vendor("openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    # reports usage without being asked
+    "mistral": Vendor(
+        "openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", ask_for_usage=False
+    ),
 }
