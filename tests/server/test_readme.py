@@ -12,7 +12,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 def blocks(language: str) -> list[str]:
     """The code blocks of a language."""
-    found = re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    found = re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), flags=re.DOTALL | re.M)
     assert found
     return list(found)
 
