@@ -12,9 +12,9 @@ from pointsman_classifier import Profile as RawProfile
 from pointsman_classifier import Reading as RawReading
 
 from pointsman_server.domain.messages import GenerationOptions, Message, Role
+from pointsman_server.domain.money import estimated_tokens
 from pointsman_server.domain.profile import Complexity, Label, Profile, Urgency, Vocabulary
 
-CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4  # the role and separators that chat templates add
 
 _COMPLEXITIES = {"low": Complexity.LOW, "medium": Complexity.MEDIUM, "high": Complexity.HIGH}
@@ -65,14 +65,14 @@ def split_prompt(messages: Sequence[Message]) -> tuple[str, int]:
     """
     prompt = next((m for m in reversed(messages) if m.role is Role.USER), messages[-1])
     characters = sum(len(m.text) for m in messages if m is not prompt)
-    others = -(-characters // CHARACTERS_PER_TOKEN) + _TOKENS_PER_MESSAGE * len(messages)
+    others = estimated_tokens(characters) + _TOKENS_PER_MESSAGE * len(messages)
     return prompt.text, others
 
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
     """The whole conversation's tokens, without a tokenizer."""
     characters = sum(len(m.text) for m in messages)
-    return -(-characters // CHARACTERS_PER_TOKEN) + _TOKENS_PER_MESSAGE * len(messages)
+    return estimated_tokens(characters) + _TOKENS_PER_MESSAGE * len(messages)
 
 
 def estimate_tool_tokens(generation: GenerationOptions) -> int:
@@ -80,7 +80,7 @@ def estimate_tool_tokens(generation: GenerationOptions) -> int:
     characters = len(generation.response_json_schema or "") + sum(
         len(t.name) + len(t.description) + len(t.parameters_json_schema) for t in generation.tools
     )
-    return -(-characters // CHARACTERS_PER_TOKEN)
+    return estimated_tokens(characters)
 
 
 def to_profile(raw: RawProfile, other_tokens: int, version: str) -> Profile:

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 NANOS_PER_USD = 1_000_000_000
 _TOKENS_PER_PRICE = 1_000_000
+_CHARACTERS_PER_TOKEN = 4
+
+
+def estimated_tokens(characters: int) -> int:
+    """About how many tokens a text has; English prose has 4 to 5 characters in each."""
+    return -(-characters // _CHARACTERS_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pointsman_server.domain.attempts import (
     FailureKind,
 )
 from pointsman_server.domain.model import Model
-from pointsman_server.domain.money import Usage
+from pointsman_server.domain.money import Usage, estimated_tokens
 from pointsman_server.providers.base import (
     Finish,
     ProviderError,
@@ -24,9 +24,6 @@ from pointsman_server.providers.base import (
     TextChunk,
     ToolCallChunk,
 )
-
-CHARACTERS_PER_TOKEN = 4
-"""What an unreported token is taken to be; English prose has 4 to 5 in current vocabularies."""
 
 _CUT_SHORT_BY_US = frozenset(
     {AttemptOutcome.LOST_RACE, AttemptOutcome.TIMED_OUT, AttemptOutcome.CANCELLED}
@@ -102,7 +99,7 @@ class Attempt:
         A call that the provider turned down cost nothing. One that was cancelled, or that broke
         off, has cost its prompt and the tokens that came.
         """
-        reported, output = self.reported, -(-self.characters // CHARACTERS_PER_TOKEN)
+        reported, output = self.reported, estimated_tokens(self.characters)
         if reported is not None:
             if outcome is AttemptOutcome.COMPLETED or reported.output_tokens >= output:
                 return reported
