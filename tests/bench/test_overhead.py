@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from answers import text_reply
 from pointsman_bench.overhead import Settings, _quantiles, _Samples, measure
+from pointsman_client import PointsmanError
 from upstream import upstream_server
 
 
@@ -43,5 +44,6 @@ async def test_an_upstream_that_refuses_ends_the_bench() -> None:
     """A bench of failures is no bench: it stops and says what the upstream answered."""
     async with upstream_server() as upstream:
         settings = Settings(f"{upstream.url}/nowhere", "some-model", rounds=1, requests=1)
-        with pytest.raises(Exception, match=r"50\d|404|failed"):
+        with pytest.raises(PointsmanError) as caught:
             await measure(settings, lambda _: None)
+    assert caught.value.reason == "ALL_MODELS_FAILED"

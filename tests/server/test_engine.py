@@ -11,6 +11,7 @@ import pytest
 from builders import (
     VOCABULARY,
     Crash,
+    Deaf,
     Fail,
     Hang,
     RecordingObserver,
@@ -153,11 +154,11 @@ class TestReading:
 
     @virtual_time
     async def test_the_deadline_is_shared(self) -> None:
-        """A reading may not take longer than the call has, and then it is too late to route."""
+        """A reading may not take longer than the call has, and that is where it ended."""
         house = House(reader=FakeReader(seconds=99.0), limits=Limits(classify_s=10.0))
         with pytest.raises(DeadlineExceeded) as caught:
             await house.engine.route(make_request(deadline=1000.5))
-        assert caught.value.stage == "route"
+        assert caught.value.stage == "classify"
         assert now() == 1000.5
 
     @virtual_time
@@ -415,6 +416,24 @@ class TestReceipts:
         assert [a.outcome for a in receipt.attempts] == [AttemptOutcome.CANCELLED]
         assert receipt.usage.cost_nanos == 0
         assert house.one.calls == []
+
+    @virtual_time
+    async def test_the_task_is_cancelled_again_and_again(self) -> None:
+        """However often a task is cancelled while it closes, it leaves exactly one receipt."""
+        for times in range(1, 6):
+            house = House()
+            house.one.play("small", [Deaf(1.0)])
+            task = asyncio.create_task(run(house.engine.complete(make_request())))
+            await asyncio.sleep(0.5)
+            for _ in range(times):
+                task.cancel()
+                await asyncio.sleep(0.01)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            (receipt,) = house.observer.receipts
+            assert receipt.error == "Cancelled"
+            assert receipt.usage.input_tokens > 0
+            await asyncio.sleep(5.0)
 
     @virtual_time
     async def test_the_task_is_cancelled(self) -> None:

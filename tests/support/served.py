@@ -31,7 +31,7 @@ from pointsman.v1.router_service_pb2_grpc import RouterServiceStub
 from pointsman_classifier import Classifier
 from pointsman_server.app import Server, build_core
 from pointsman_server.config import Config, load_file
-from pointsman_server.telemetry.logs import LogObserver, configure
+from pointsman_server.telemetry.logs import FaultLog, LogObserver, configure
 from upstream import Upstream, upstream_server
 
 P = TypeVar("P", bound=ProtoMessage)
@@ -287,7 +287,9 @@ async def serving(
         log = io.StringIO()
         logger = configure(config.log, log)
         observers = [LogObserver(logger, config.log)]
-        core = build_core(config, no_local_models, observers, classifier())
+        core = build_core(
+            config, no_local_models, observers, classifier(), on_fault=FaultLog(logger)
+        )
         server = Server(core, logger)
         stack.push_async_callback(core.close)
         await server.start()

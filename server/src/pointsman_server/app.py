@@ -68,12 +68,16 @@ def build_core(
     local_providers: LocalProviders,
     observers: Sequence[Observer] = (),
     classifier: Classifier | None = None,
+    on_fault: Callable[[Exception], object] = lambda _: None,
 ) -> Core:
-    """Wire the core together. Opens no socket and starts no process."""
+    """Wire the core together. Opens no socket and starts no process.
+
+    ``on_fault`` is told of observers that fail.
+    """
     clock = time.monotonic
     registry = Registry(config.models)
     health, metrics = HealthView(clock), MetricsObserver()
-    observer = Observers([health, metrics, *observers])
+    observer = Observers([health, metrics, *observers], on_fault)
     providers = {p.name: _provider(p, config.models, local_providers) for p in config.providers}
     router = Router(registry, config.routing, health, clock, uuid7)
     budget = HedgeBudget(config.routing.hedge.extra_share)
@@ -200,17 +204,19 @@ class Server:
         self._router.drain()
         await stopping
         await self.core.close()
-        self._close_metrics()
+        await asyncio.to_thread(self._close_metrics)  # which waits for its own thread
         self._log.info("stopped")
 
     def _close_metrics(self) -> None:
-        if self._metrics is not None:
-            self._metrics.close()
+        metrics, self._metrics = self._metrics, None
+        if metrics is not None:
+            metrics.close()
 
 
 def build_server(
     config: Config, local_providers: LocalProviders, log: structlog.BoundLogger
 ) -> Server:
     """Wire a server together, not yet listening."""
-    core = build_core(config, local_providers, [LogObserver(log, config.log)])
+    observers = [LogObserver(log, config.log)]
+    core = build_core(config, local_providers, observers, on_fault=FaultLog(log))
     return Server(core, log)

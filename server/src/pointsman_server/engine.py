@@ -24,7 +24,12 @@ from pointsman_server.domain.errors import (
 )
 from pointsman_server.domain.events import Completed, CompletionEvent, Decided
 from pointsman_server.domain.observer import DecisionDetails, Observer, Receipt
-from pointsman_server.domain.profile import Profile, ProfileOverrides, Vocabulary
+from pointsman_server.domain.profile import (
+    Profile,
+    ProfileOverrides,
+    Vocabulary,
+    stated_profile,
+)
 from pointsman_server.domain.request import Request, SwitchPolicy
 from pointsman_server.execution.attempt import total_usage
 from pointsman_server.execution.executor import Execution, Executor, Job
@@ -162,10 +167,12 @@ class Engine:
                 error = type(failure).__name__
                 raise
             finally:
-                await execution.close()
-                receipt = self._receipt(request, job, execution, error)
-                settled(receipt)
-                self._observer.request_ended(receipt)
+                try:
+                    await execution.close()
+                finally:  # whoever interrupts the closing does not get away without a receipt
+                    receipt = self._receipt(request, job, execution, error)
+                    settled(receipt)
+                    self._observer.request_ended(receipt)
 
     def _check(self, request: Request) -> None:
         check_overrides(request.overrides, self.vocabulary)
@@ -183,7 +190,7 @@ class Engine:
             raise InvalidRequest(*violations)
 
     async def _read(self, request: Request) -> Profile | None:
-        """The reading, or ``None`` where it fails or takes longer than a call can wait."""
+        """The reading; where it fails or takes too long what the caller stated, if anything."""
         left = request.deadline - self._clock()
         if left <= 0:
             raise DeadlineExceeded("classify")
@@ -191,11 +198,13 @@ class Engine:
             async with asyncio.timeout(min(self._limits.classify_s, left)):
                 profile = await self._reader.read(request.messages)
         except TimeoutError:
-            return None
+            if left <= self._limits.classify_s:
+                raise DeadlineExceeded("classify") from None
         except Exception as error:  # noqa: BLE001 - no fault of the classifier's may end a request
             self._observer.reading_failed(error)
-            return None
-        return profile.with_overrides(request.overrides)
+        else:
+            return profile.with_overrides(request.overrides)
+        return stated_profile(request.overrides, estimate_tokens(request.messages))
 
     def _decide(self, request: Request, profile: Profile | None) -> Decision:
         if self._clock() >= request.deadline:

@@ -15,6 +15,7 @@ from pointsman_server.domain.messages import GenerationOptions, Message, Role
 from pointsman_server.domain.money import estimated_tokens
 from pointsman_server.domain.profile import Complexity, Label, Profile, Urgency, Vocabulary
 
+_MOST_BYTES_PER_TOKEN = 5
 _TOKENS_PER_MESSAGE = 4  # the role and separators that chat templates add
 
 _COMPLEXITIES = {"low": Complexity.LOW, "medium": Complexity.MEDIUM, "high": Complexity.HIGH}
@@ -51,7 +52,7 @@ class ClassifierReader:
         prompt, others = split_prompt(messages)
         loop = asyncio.get_running_loop()
         raw = await loop.run_in_executor(self._pool, self._classifier.classify, prompt)
-        return to_profile(raw, others, self._classifier.version)
+        return to_profile(raw, max(raw.tokens, least_tokens(prompt)) + others, self.vocabulary)
 
     def close(self) -> None:
         """Stop the threads. Idempotent."""
@@ -64,14 +65,14 @@ def split_prompt(messages: Sequence[Message]) -> tuple[str, int]:
     The prompt is the last user message: tool results and earlier turns are context, not the ask.
     """
     prompt = next((m for m in reversed(messages) if m.role is Role.USER), messages[-1])
-    characters = sum(len(m.text) for m in messages if m is not prompt)
+    characters = sum(m.characters for m in messages if m is not prompt)
     others = estimated_tokens(characters) + _TOKENS_PER_MESSAGE * len(messages)
     return prompt.text, others
 
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
     """The whole conversation's tokens, without a tokenizer."""
-    characters = sum(len(m.text) for m in messages)
+    characters = sum(m.characters for m in messages)
     return estimated_tokens(characters) + _TOKENS_PER_MESSAGE * len(messages)
 
 
@@ -83,7 +84,16 @@ def estimate_tool_tokens(generation: GenerationOptions) -> int:
     return estimated_tokens(characters)
 
 
-def to_profile(raw: RawProfile, other_tokens: int, version: str) -> Profile:
+def least_tokens(text: str) -> int:
+    """Fewer tokens than this no vocabulary makes of ``text``, at about five bytes a token.
+
+    The classifier's own count can be far less: to it a long word that it does not know, or a
+    script that it does not read, is a single piece.
+    """
+    return len(text.encode(errors="surrogatepass")) // _MOST_BYTES_PER_TOKEN
+
+
+def to_profile(raw: RawProfile, prompt_tokens: int, vocabulary: Vocabulary) -> Profile:
     """The classifier's reading in the server's own types."""
     return Profile(
         task_type=_label(raw.task_type),
@@ -94,9 +104,9 @@ def to_profile(raw: RawProfile, other_tokens: int, version: str) -> Profile:
         urgency=_URGENCIES[raw.urgency.value],
         urgency_confidence=raw.urgency.confidence,
         confidence=raw.confidence,
-        prompt_tokens=raw.tokens + other_tokens,
+        prompt_tokens=prompt_tokens,
         truncated=raw.truncated,
-        classifier_version=version,
+        classifier_version=vocabulary.classifier_version,
         duration_s=raw.duration_s,
     )
 

@@ -201,7 +201,6 @@ def test_what_is_not_written_of_a_model_is_as_known(load: Load) -> None:
         assert model.pricing == facts.pricing
         assert model.capabilities == facts.capabilities
         assert model.tier is Tier.STRONG
-        assert "code" in model.strengths
     emptied = load(OPENAI + "models: {openai/gpt-6.1-sol: {strengths: [], capabilities: []}}\n")
     assert emptied.models[0].strengths == emptied.models[0].capabilities == frozenset()
 

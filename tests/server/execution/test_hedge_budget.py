@@ -38,17 +38,34 @@ def test_never_more_than_the_share_or_the_burst(
             assert len(recent) <= max(burst if share else 0, share * len(seen))
 
 
-@given(traffic=traffic, burst=st.integers(1, 4))
-def test_the_burst_is_always_there(traffic: list[tuple[float, bool]], burst: int) -> None:
-    """A window with fewer hedges than the burst has room for one more, however few requests."""
-    budget = HedgeBudget(0.05, window_s=WINDOW_S, burst=burst)
-    now = 0.0
-    hedges: list[float] = []
-    for pause, _ in traffic:
+@given(traffic=traffic, burst=st.integers(1, 4), share=st.sampled_from([0.05, 0.5, 1.0]))
+def test_never_more_than_was_earned(
+    traffic: list[tuple[float, bool]], burst: int, share: float
+) -> None:
+    """In the long run there are no more hedges than the share of all requests, and the burst."""
+    budget = HedgeBudget(share, window_s=WINDOW_S, burst=burst)
+    now, hedges = 0.0, 0
+    for requests, (pause, hedged) in enumerate(traffic, 1):
         now += pause
-        if len([t for t in hedges if now - WINDOW_S < t]) < burst:
-            assert budget.take(now)
-            hedges.append(now)
+        budget.request(now)
+        hedges += hedged and budget.take(now)
+        assert hedges <= burst + share * requests + 1e-6
+
+
+def test_a_quiet_server_keeps_to_the_share() -> None:
+    """One request every five seconds, all slow: the burst is hedged, then one in twenty."""
+    budget = HedgeBudget(0.05, burst=2)
+    hedged = 0
+    for number in range(200):
+        budget.request(number * 5.0)
+        hedged += budget.take(number * 5.0)
+    assert hedged == 2 + 200 // 20
+
+
+def earn(budget: HedgeBudget, requests: int, at: float) -> None:
+    """Have many requests go by at once."""
+    for _ in range(requests):
+        budget.request(at)
 
 
 def test_a_share_of_many_requests() -> None:
@@ -62,6 +79,7 @@ def test_a_share_of_many_requests() -> None:
 def test_the_window_slides() -> None:
     """What was spent comes back once the window has passed, to the second."""
     budget = HedgeBudget(0.05, window_s=10.0, burst=1)
+    earn(budget, 40, at=-20.0)
     assert budget.take(0.0)
     assert not budget.take(9.99)
     assert budget.take(10.0)
@@ -70,6 +88,7 @@ def test_the_window_slides() -> None:
 def test_a_refusal_costs_nothing() -> None:
     """Asking in vain does not push back the moment at which a hedge is allowed again."""
     budget = HedgeBudget(0.05, window_s=10.0, burst=1)
+    earn(budget, 40, at=-20.0)
     budget.take(0.0)
     for second in range(1, 10):
         assert not budget.take(float(second))

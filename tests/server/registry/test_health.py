@@ -8,7 +8,13 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman_server.domain.attempts import AttemptOutcome, AttemptReason, AttemptRecord
+from pointsman_server.domain.attempts import (
+    AttemptOutcome,
+    AttemptReason,
+    AttemptRecord,
+    Failure,
+    FailureKind,
+)
 from pointsman_server.domain.money import Usage
 from pointsman_server.domain.observer import AttemptDetails, AttemptStart
 from pointsman_server.registry.health import MIN_SAMPLES, HealthView, size_bucket
@@ -35,7 +41,9 @@ def ended(
     output_tokens: int = 21,
     prompt_tokens: int = 100,
     model: str = "m",
+    by_deadline: bool = False,
 ) -> AttemptDetails:
+    kind = FailureKind.DEADLINE if by_deadline else FailureKind.TIMED_OUT
     return AttemptDetails(
         "d",
         AttemptRecord(
@@ -48,6 +56,7 @@ def ended(
             started_at=10.0,
             ended_at=10.0 + duration_s,
             first_token_at=None if first_token_s is None else 10.0 + first_token_s,
+            failure=Failure(kind, "late") if outcome is TIMED_OUT else None,
         ),
         prompt_tokens,
     )
@@ -150,6 +159,14 @@ def test_a_model_that_never_answers_is_known() -> None:
     seen(view, MIN_SAMPLES, ended(TIMED_OUT, first_token_s=None, duration_s=30.0))
     assert view.first_token_quantile("m", 100, 0.5) == math.inf
     assert view.health("m").first_token_p50_s is None
+
+
+def test_impatient_callers_say_nothing_of_a_model() -> None:
+    """A caller's own deadline may be too short for any model: nothing is learned from it."""
+    view = HealthView(Clock())
+    seen(view, 40, ended(TIMED_OUT, first_token_s=None, duration_s=1.2, by_deadline=True))
+    assert view.first_token_quantile("m", 100, 0.5) is None
+    assert view.health("m").failure_rate == 0.0
 
 
 def test_a_first_token_counts_even_if_the_rest_fails() -> None:

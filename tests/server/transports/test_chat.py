@@ -311,6 +311,21 @@ async def test_cancelling_twice_cancels_once(served: Served) -> None:
     assert chat.text("b") == "Hello, world"
 
 
+@pytest.mark.parametrize("cancels", [3, 6, 12])
+async def test_no_number_of_cancels_costs_the_receipt(served: Served, cancels: int) -> None:
+    served.one.enqueue(Reply([Hang()]))
+    chat = await begun(served)
+    await chat.turn("a", "hi")
+    await served.one.wait_for(lambda u: len(u.requests) == 1)
+    for _ in range(cancels):
+        await chat.cancel_turn("a")
+    await chat.rest()
+    await served.idle()
+    [line] = served.log_lines("request")
+    assert line["error"] == "Cancelled"
+    assert line["cost_usd"] > 0
+
+
 async def test_a_turn_is_completed_or_cancelled_and_never_both(served: Served) -> None:
     chat = await begun(served)
     for i in range(40):

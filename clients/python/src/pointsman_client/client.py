@@ -193,7 +193,7 @@ class Client:
             context: Whom the call is for.
             overrides: What the caller already knows of the prompt.
             explain: Have the decision list its candidates and reasons.
-            request_id: A UUIDv4 that makes the call safe to retry.
+            request_id: A UUIDv4 that makes the call safe to retry, on servers that keep answers.
             timeout_s: The most that the whole answer may take; the client's own where not given,
                 none with ``math.inf``.
 

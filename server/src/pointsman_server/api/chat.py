@@ -90,6 +90,8 @@ class _Turn:
         self.task: asyncio.Task[None] | None = None
 
     def cancel(self) -> None:
+        if self.cancelled:  # once: a second would interrupt the settling that the first began
+            return
         self.cancelled = True
         if self.task is not None:
             self.task.cancel()
@@ -273,10 +275,7 @@ class _Conversation:
                 sequence += 1
 
     def _remember(self, asked: tuple[domain.Message, ...], answer: _Answer) -> None:
-        """Keep the turn in the history, unless nothing was said.
-
-        A tool call that was cut short is dropped: without a result no provider takes it back.
-        """
+        """Keep the turn in the history, unless nothing was said."""
         said = answer_message(answer.text, answer.calls)
         if said is None:
             return

@@ -170,7 +170,7 @@ def recent(history: Sequence[Message], max_characters: int) -> tuple[Message, ..
     It is cut before a user's message, so that no tool result loses its call; the last of these and
     what follows it are kept in any case.
     """
-    excess = sum(map(_characters, history)) - max_characters
+    excess = sum(m.characters for m in history) - max_characters
     if excess <= 0:
         return tuple(history)
     begin = next((i for i, m in enumerate(history) if m.role is not Role.SYSTEM), len(history))
@@ -181,10 +181,5 @@ def recent(history: Sequence[Message], max_characters: int) -> tuple[Message, ..
             cut = i
             if excess <= 0:
                 break
-        excess -= _characters(message)
+        excess -= message.characters
     return (*head, *rest[cut:])
-
-
-def _characters(message: Message) -> int:
-    calls = (p for p in message.parts if isinstance(p, ToolCall))
-    return len(message.text) + sum(len(c.name) + len(c.arguments_json) for c in calls)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,6 +26,9 @@ MAX_STOP_SEQUENCES = 4
 MAX_NAMES = 256
 MAX_CAPABILITIES = 32
 MAX_COST_NANOS = 1_000_000 * 1_000_000_000
+_UUID4 = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
+)
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -89,11 +91,8 @@ def from_complete(
     """
     violations = Violations()
     messages = to_conversation("messages", message.messages, violations)
-    if message.request_id:
-        try:
-            uuid.UUID(message.request_id)
-        except ValueError:
-            violations.add("request_id", "is not a UUID")
+    if message.request_id and not _UUID4.fullmatch(message.request_id):
+        violations.add("request_id", "is not a UUIDv4")
     execution = _execution("execution", message.execution, violations)
     return _routable(message, messages, call, total_s, violations, execution)
 

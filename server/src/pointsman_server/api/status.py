@@ -132,6 +132,10 @@ def _provider_shape(error: RouterError) -> _Shape:
                 "last_model": error.last_model,
                 "last_reason": outcome_name(error.last.kind.outcome),
             }
+            if error.hopeless:
+                return _Shape(
+                    code_pb2.FAILED_PRECONDITION, reasons.ERROR_REASON_ALL_MODELS_FAILED, metadata
+                )
             return _Shape(
                 code_pb2.UNAVAILABLE,
                 reasons.ERROR_REASON_ALL_MODELS_FAILED,

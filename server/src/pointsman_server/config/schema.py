@@ -128,7 +128,7 @@ class RetrySection(_Section):
     """How often to try again. ``max_attempts`` counts every call made for one request."""
 
     max_retries: int = Field(default=1, ge=0, le=10)
-    max_attempts: int = Field(default=4, ge=1, le=20)
+    max_attempts: int = Field(default=3, ge=1, le=20)
     base_delay: Seconds = 0.1
     max_delay: Seconds = 2.0
     max_retry_after: Seconds = 1.0

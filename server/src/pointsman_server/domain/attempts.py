@@ -49,6 +49,7 @@ class FailureKind(StrEnum):
     SERVER_ERROR = "server_error"
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
+    DEADLINE = "deadline"
     INTERRUPTED = "interrupted"
     PROTOCOL = "protocol"
     AUTHENTICATION = "authentication"
@@ -75,6 +76,7 @@ _OUTCOMES = {
     FailureKind.SERVER_ERROR: AttemptOutcome.PROVIDER_ERROR,
     FailureKind.UNREACHABLE: AttemptOutcome.UNREACHABLE,
     FailureKind.TIMED_OUT: AttemptOutcome.TIMED_OUT,
+    FailureKind.DEADLINE: AttemptOutcome.TIMED_OUT,
     FailureKind.INTERRUPTED: AttemptOutcome.PROVIDER_ERROR,
     FailureKind.PROTOCOL: AttemptOutcome.PROVIDER_ERROR,
     FailureKind.AUTHENTICATION: AttemptOutcome.REJECTED,

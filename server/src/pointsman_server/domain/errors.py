@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pointsman_server.domain.attempts import Failure
+from pointsman_server.domain.attempts import AttemptOutcome, Failure
 from pointsman_server.domain.decision import Candidate
 
 
@@ -93,12 +93,16 @@ class PromptRefused(RouterError):
 
 
 class AllModelsFailed(RouterError):
-    """Every model that could be tried was tried."""
+    """Every model that could be tried was tried.
+
+    ``hopeless`` is true where the same request would only fail again: the last one turned it down.
+    """
 
     def __init__(self, attempts: int, last_model: str, last: Failure) -> None:
         self.attempts = attempts
         self.last_model = last_model
         self.last = last
+        self.hopeless = last.kind.outcome is AttemptOutcome.REJECTED
         self.retry_after_s = last.retry_after_s if last.retry_after_s is not None else 1.0
         super().__init__(f"all {attempts} attempts failed; the last, {last_model}: {last.message}")
 

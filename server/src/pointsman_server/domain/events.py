@@ -68,7 +68,7 @@ class Completed:
     """The answer is whole. Always the last event.
 
     ``first_token_s`` counts from acceptance. ``baseline_cost_nanos`` is what ``usage`` would have
-    cost with ``baseline_model``, the strongest in the registry.
+    cost with ``baseline_model``, the strongest that was eligible.
     """
 
     attempt: int

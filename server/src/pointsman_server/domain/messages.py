@@ -55,6 +55,12 @@ class Message:
         """The text in it: plain parts and tool results, in order."""
         return "\n".join(p.text for p in self.parts if isinstance(p, (Text, ToolResult)))
 
+    @property
+    def characters(self) -> int:
+        """How long it is, tool calls included."""
+        calls = (p for p in self.parts if isinstance(p, ToolCall))
+        return len(self.text) + sum(len(c.name) + len(c.arguments_json) for c in calls)
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:

@@ -1,11 +1,13 @@
 """How the core says what happens, without knowing who listens.
 
-Observers must be quick, must not raise, and must not keep prompts: `Decided` details carry none.
+Observers must be quick and must not raise. Only `DecisionDetails` carry a prompt, and only an
+observer that was switched on to see it may keep it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -83,32 +85,42 @@ class Observer(Protocol):
 
 
 class Observers:
-    """Several observers as one."""
+    """Several observers as one.
 
-    def __init__(self, observers: Sequence[Observer]) -> None:
+    One that raises, against its contract, harms neither the others nor the request: ``on_fault``
+    is told, and may itself fail (where it writes to the disk that is full, say).
+    """
+
+    def __init__(
+        self, observers: Sequence[Observer], on_fault: Callable[[Exception], object]
+    ) -> None:
         self._observers = tuple(observers)
+        self._on_fault = on_fault
 
     def reading_failed(self, error: Exception) -> None:
         """Tell all."""
-        for observer in self._observers:
-            observer.reading_failed(error)
+        self._tell(lambda observer: observer.reading_failed(error))
 
     def decided(self, details: DecisionDetails) -> None:
         """Tell all."""
-        for observer in self._observers:
-            observer.decided(details)
+        self._tell(lambda observer: observer.decided(details))
 
     def attempt_started(self, details: AttemptStart) -> None:
         """Tell all."""
-        for observer in self._observers:
-            observer.attempt_started(details)
+        self._tell(lambda observer: observer.attempt_started(details))
 
     def attempt_ended(self, details: AttemptDetails) -> None:
         """Tell all."""
-        for observer in self._observers:
-            observer.attempt_ended(details)
+        self._tell(lambda observer: observer.attempt_ended(details))
 
     def request_ended(self, receipt: Receipt) -> None:
         """Tell all."""
+        self._tell(lambda observer: observer.request_ended(receipt))
+
+    def _tell(self, news: Callable[[Observer], None]) -> None:
         for observer in self._observers:
-            observer.request_ended(receipt)
+            try:
+                news(observer)
+            except Exception as error:  # noqa: BLE001 - a full disk must not end requests
+                with suppress(Exception):
+                    self._on_fault(error)

@@ -110,6 +110,36 @@ class ProfileOverrides:
     cost_sensitivity: CostSensitivity | None = None
 
 
+def stated_profile(known: ProfileOverrides, prompt_tokens: int) -> Profile | None:
+    """What the caller stated, as a profile without a reading; ``None`` where that is nothing.
+
+    What was not stated is empty or in the middle, with confidence 0. The whole is as sure as the
+    complexity, which decides most.
+    """
+    if known == ProfileOverrides():
+        return None
+    return Profile(
+        task_type=_stated(known.task_type),
+        domain=_stated(known.domain),
+        tone=_stated(known.tone),
+        complexity=known.complexity or Complexity.MEDIUM,
+        complexity_confidence=0.0 if known.complexity is None else 1.0,
+        urgency=known.urgency or Urgency.NORMAL,
+        urgency_confidence=0.0 if known.urgency is None else 1.0,
+        confidence=0.0 if known.complexity is None else 1.0,
+        prompt_tokens=prompt_tokens,
+        truncated=False,
+        classifier_version="",
+        duration_s=0.0,
+        cost_sensitivity=known.cost_sensitivity,
+        cost_sensitivity_confidence=0.0 if known.cost_sensitivity is None else 1.0,
+    )
+
+
+def _stated(value: str | None) -> Label:
+    return Label("", 0.0) if value is None else Label(value, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """The open labels that the loaded classifier knows."""

@@ -35,6 +35,7 @@ class Attempt:
     """A call to ``model``. ``opening`` waits for the first event that there is to show.
 
     ``asked`` is false until the provider is asked: what is cancelled before has cost nothing.
+    ``worked`` is true once the model was seen at work: from then on the call costs its prompt.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Attempt:
     stream: AsyncGenerator[ProviderEvent, None]
     opening: asyncio.Task[ProviderEvent]
     asked: bool = False
+    worked: bool = False
     first_event: ProviderEvent | None = None
     first_token_at: float | None = None
     characters: int = 0
@@ -101,14 +103,16 @@ class Attempt:
         """
         reported, output = self.reported, estimated_tokens(self.characters)
         if reported is not None:
-            if outcome is AttemptOutcome.COMPLETED or reported.output_tokens >= output:
+            whole = outcome is AttemptOutcome.COMPLETED and reported.output_tokens > 0
+            if whole or reported.output_tokens >= output:
                 return reported
-            # an answer that broke off had been reported only as far as its beginning
+            # an answer that broke off had been reported only as far as its beginning, and some
+            # servers report no output at all
             return replace(reported, output_tokens=output, estimated=True)
         cut_short = self.asked and outcome in _CUT_SHORT_BY_US
-        accepted = self.first_token_at is not None or cut_short
+        accepted = self.first_token_at is not None or self.worked or cut_short
         if not accepted:
-            return Usage(estimated=True)
+            return Usage()
         return Usage(input_tokens=prompt_tokens, output_tokens=output, estimated=True)
 
     def let_go(self) -> asyncio.Task[None]:

@@ -115,6 +115,7 @@ class Execution:
         self.completed: Completed | None = None
         self._error: RouterError | None = None
         self._begun: list[CompletionEvent] | None = None
+        self._closed = False
         self.records: list[AttemptRecord] = []
         self.first_token_at: float | None = None
 
@@ -246,12 +247,9 @@ class Execution:
             match command:
                 case Start(number, model, reason):
                     news.append(self._start(number, model, reason))
-                case Cancel(number, outcome, message):
+                case Cancel(number, outcome, message, failure):
                     attempt = self._attempts[number]
                     attempt.let_go()
-                    failure = None
-                    if outcome is AttemptOutcome.TIMED_OUT:
-                        failure = Failure(FailureKind.TIMED_OUT, message)
                     news.append(_ended(self._end(attempt, outcome, failure), message))
                 case Commit(number, discards):
                     self._winner = self._attempts[number]
@@ -283,8 +281,10 @@ class Execution:
         self, number: int, stream: AsyncGenerator[ProviderEvent, None]
     ) -> ProviderEvent:
         """The first event that there is something to show of."""
-        self._attempts[number].asked = True
+        attempt = self._attempts[number]
+        attempt.asked = True
         while isinstance(event := await anext(stream), Working):
+            attempt.worked = True
             self._race.working(number, self._shared.clock())
         return event
 
@@ -305,16 +305,18 @@ class Execution:
 
     async def close(self) -> None:
         """End what is still under way, and record it. Idempotent."""
-        closing = set()
+        if self._closed:
+            return
+        closing = {attempt.let_go() for attempt in self._attempts}
         for attempt in self._attempts:
             if not attempt.ended:
                 self._end(attempt, AttemptOutcome.CANCELLED, None)
-            closing.add(attempt.let_go())
         if closing:
             # a provider that does not let go must not hold the request
             done, _ = await asyncio.wait(closing, timeout=_CLOSE_LIMIT_S)
             for task in done:
                 see(task)
+        self._closed = True
 
 
 def _ended(record: AttemptRecord, message: str) -> AttemptEnded:

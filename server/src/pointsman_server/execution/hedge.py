@@ -44,11 +44,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop ``attempt``; report it as ended with ``outcome``."""
+    """Stop ``attempt``; report it as ended with ``outcome``.
+
+    ``failure`` says what it did wrong; ``None`` where it lost to another.
+    """
 
     attempt: int
     outcome: AttemptOutcome
     message: str
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,7 @@ class HedgeRace:
         if self._over:
             return []
         if now >= self.plan.deadline:
-            commands = self._cancel_all("the deadline passed")
+            commands = self._cancel_all(Failure(FailureKind.DEADLINE, "the deadline passed"))
             return [*commands, self._give_up_late()]
         commands = self._time_out_attempts(now)
         if self._over:
@@ -248,18 +252,21 @@ class HedgeRace:
     def _running(self) -> list[_Attempt]:
         return [a for a in self._attempts if a.phase is _Phase.RUNNING]
 
-    def _cancel_running(self, outcome: AttemptOutcome, message: str) -> list[Command]:
+    def _cancel_running(
+        self, outcome: AttemptOutcome, message: str, failure: Failure | None = None
+    ) -> list[Command]:
         commands: list[Command] = []
         for attempt in self._running():
             attempt.phase = _Phase.ENDED
-            commands.append(Cancel(attempt.number, outcome, message))
+            commands.append(Cancel(attempt.number, outcome, message, failure))
         return commands
 
-    def _cancel_all(self, message: str) -> list[Command]:
-        commands = self._cancel_running(AttemptOutcome.TIMED_OUT, message)
+    def _cancel_all(self, failure: Failure) -> list[Command]:
+        outcome, message = failure.kind.outcome, failure.message
+        commands = self._cancel_running(outcome, message, failure)
         if self._committed is not None and self._committed.phase is _Phase.COMMITTED:
             self._committed.phase = _Phase.ENDED
-            commands.append(Cancel(self._committed.number, AttemptOutcome.TIMED_OUT, message))
+            commands.append(Cancel(self._committed.number, outcome, message, failure))
         return commands
 
     def _time_out_attempts(self, now: float) -> list[Command]:
@@ -271,8 +278,9 @@ class HedgeRace:
                 message = f"silent for {self.plan.idle_s:g} s in the middle of the answer"
             else:
                 continue
-            commands.append(Cancel(attempt.number, AttemptOutcome.TIMED_OUT, message))
-            commands += self._after_failure(attempt, Failure(FailureKind.TIMED_OUT, message), now)
+            failure = Failure(FailureKind.TIMED_OUT, message)
+            commands.append(Cancel(attempt.number, failure.kind.outcome, message, failure))
+            commands += self._after_failure(attempt, failure, now)
             if self._over:
                 break
         return commands

@@ -19,7 +19,7 @@ class RetryPolicy:
     """
 
     max_retries: int = 1
-    max_attempts: int = 4
+    max_attempts: int = 3
     base_delay_s: float = 0.1
     max_delay_s: float = 2.0
     max_retry_after_s: float = 1.0

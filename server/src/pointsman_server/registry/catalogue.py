@@ -61,32 +61,28 @@ def _judge(
 
 JUDGEMENTS: Mapping[str, Judgement] = {
     "openai/gpt-6-luna": _judge(Tier.CHEAP, first_token_s=0.5, tokens_per_s=120),
-    "openai/gpt-6.1-terra": _judge(Tier.MIDDLE, "long_form", first_token_s=0.8, tokens_per_s=90),
-    "openai/gpt-6.1-sol": _judge(
-        Tier.STRONG, "code math science", first_token_s=1.2, tokens_per_s=70
-    ),
+    "openai/gpt-6.1-terra": _judge(Tier.MIDDLE, first_token_s=0.8, tokens_per_s=90),
+    "openai/gpt-6.1-sol": _judge(Tier.STRONG, first_token_s=1.2, tokens_per_s=70),
     "anthropic/claude-haiku-5-5": _judge(Tier.CHEAP, first_token_s=0.5, tokens_per_s=120),
-    "anthropic/claude-sonnet-5-5": _judge(
-        Tier.MIDDLE, "code long_form", first_token_s=0.9, tokens_per_s=80
-    ),
-    "anthropic/claude-opus-5-5": _judge(
-        Tier.STRONG, "code legal multi_step", first_token_s=1.4, tokens_per_s=60
-    ),
+    "anthropic/claude-sonnet-5-5": _judge(Tier.MIDDLE, first_token_s=0.9, tokens_per_s=80),
+    "anthropic/claude-opus-5-5": _judge(Tier.STRONG, first_token_s=1.4, tokens_per_s=60),
     "groq/llama-3.1-8b-instant": _judge(
         Tier.CHEAP, "", "math code", first_token_s=0.2, tokens_per_s=500, open_weights=True
     ),
     "groq/openai/gpt-oss-120b": _judge(
-        Tier.MIDDLE, "math", first_token_s=0.4, tokens_per_s=400, open_weights=True
+        Tier.MIDDLE, first_token_s=0.4, tokens_per_s=400, open_weights=True
     ),
     "mistral/ministral-8b-latest": _judge(
         Tier.CHEAP, "", "math", first_token_s=0.4, tokens_per_s=150, open_weights=True
     ),
     "mistral/codestral": _judge(Tier.MIDDLE, "code", first_token_s=0.5, tokens_per_s=120),
-    "mistral/mistral-large-4": _judge(
-        Tier.STRONG, "legal humanities", first_token_s=0.9, tokens_per_s=60
-    ),
+    "mistral/mistral-large-4": _judge(Tier.STRONG, first_token_s=0.9, tokens_per_s=60),
 }
-"""By vendor/model. These are also the models that a provider brings if none is configured."""
+"""By vendor/model; also what a provider brings if none of its models is configured.
+
+Strengths are for models that were tuned for something. A frontier model is good at everything,
+which its tier says; it must not draw easy prompts for that.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ MIN_SAMPLES = 20
 _SIZE_BOUNDS = (256, 1024, 4096, 16384)
 _WINDOW = 600
 
-_THE_PROMPTS_FAULT = frozenset({FailureKind.PROMPT_REFUSED, FailureKind.CONTEXT_TOO_LONG})
+_THE_CALLERS_FAULT = frozenset(
+    {FailureKind.PROMPT_REFUSED, FailureKind.CONTEXT_TOO_LONG, FailureKind.DEADLINE}
+)
 _ENDED_BY_US = frozenset({AttemptOutcome.CANCELLED, AttemptOutcome.LOST_RACE})
 _SLOWER_THAN_WE_WAITED = frozenset({AttemptOutcome.LOST_RACE, AttemptOutcome.TIMED_OUT})
 
@@ -136,9 +138,9 @@ class HealthView:
 
 
 def _blameless(record: AttemptRecord) -> bool:
-    """Whether an attempt says nothing of its model: we ended it, or the prompt did."""
-    by_prompt = record.failure is not None and record.failure.kind in _THE_PROMPTS_FAULT
-    return by_prompt or record.outcome in _ENDED_BY_US
+    """Whether an attempt says nothing of its model: we ended it, or its caller or prompt did."""
+    by_caller = record.failure is not None and record.failure.kind in _THE_CALLERS_FAULT
+    return by_caller or record.outcome in _ENDED_BY_US
 
 
 def _learn(record: AttemptRecord, times: QuantileWindow) -> bool:
@@ -163,7 +165,8 @@ def _slower_than_usual(record: AttemptRecord, times: QuantileWindow) -> bool:
         return False
     usual = times.quantile(0.5)
     if usual is None or math.isinf(usual):
-        return record.outcome is AttemptOutcome.TIMED_OUT
+        # our own limit is generous; a caller's deadline may be as short as it likes
+        return record.failure is not None and record.failure.kind is FailureKind.TIMED_OUT
     return record.ended_at - record.started_at >= usual
 
 

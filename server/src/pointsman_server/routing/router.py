@@ -182,7 +182,8 @@ class Router:
         """The decision with its hedge, where the request may have one."""
         options, cap = request.execution, request.constraints.max_cost_nanos
         partner = hedge_partner(primary, fallbacks)
-        if options.hedging is False or partner is None:
+        never = options.hedging is False or self.policy.hedge.extra_share <= 0
+        if never or partner is None:
             return decision
         if cap is not None:
             both = (field.expectations[m.name].worst_cost_nanos for m in (primary, partner))
