@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,3 +121,17 @@ def test_tokens_are_cut_in_the_middle() -> None:
     assert cut_tokens([1, 2, 3, 4, 5, 6], WINDOW) == [1, 2, 3, 4, 5, 6]
     assert cut_tokens([1, 2, 3, 4, 5, 6, 7, 8], WINDOW) == [1, 2, 3, 4, 7, 8]
     assert cut_tokens([], WINDOW) == []
+
+
+def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
+    """onnxruntime keeps a queue of usage events for its maker, unless it is told not to."""
+    code = (
+        "from pointsman_classifier import Classifier\n"
+        "import os\n"
+        "Classifier.load().classify('hello')\n"
+        "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'\n"
+    )
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    kept = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", code], env=kept | home, check=True, timeout=60)
+    assert list(tmp_path.rglob("*")) == []

@@ -217,10 +217,11 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     config(tmp_path)
     quiet = ("--address", "127.0.0.1:0", "--metrics", "off")
     with served(tmp_path, *quiet) as (address, _):
-        done = run("serve", "--address", address, "--metrics", "off", cwd=tmp_path)
-    assert done.returncode == 1
-    assert address in done.stderr
-    assert "Traceback" not in done.stderr
+        for command in (["serve", "--metrics", "off"], ["demo", "--mini"]):
+            done = run(*command, "--address", address, cwd=tmp_path)
+            assert done.returncode == 1
+            assert address in done.stderr
+            assert "Traceback" not in done.stderr
 
 
 def test_serving_a_local_model_without_any_key(tmp_path: Path) -> None:
@@ -330,6 +331,9 @@ def test_ctrl_c_stops_a_turn_and_not_the_chat(tmp_path: Path) -> None:
         (["classify"], "give a prompt"),
         (["classify", "-o", "x"], "--output goes with --input"),
         (["serve", "--address", "nowhere"], "is not an address"),
+        (["complete", "--max-cost", "nan", "hi"], "--max-cost must be 0 or more"),
+        (["complete", "--max-tokens", "99999999999", "hi"], "Invalid value"),
+        (["explain", "bad \udcff"], "not valid UTF-8"),
     ],
 )
 def test_bad_usage_is_said_plainly(tmp_path: Path, arguments: list[str], said: str) -> None:

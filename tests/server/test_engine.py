@@ -505,3 +505,17 @@ async def test_the_callers_options_reach_the_race() -> None:
     events = await run(house.engine.complete(make_request(execution=options)))
     assert isinstance(events[-1], Completed)
     assert events[-1].model == "big"
+
+
+@virtual_time
+async def test_what_is_refused_is_told() -> None:
+    """A request that gets no decision is no secret from the operator, and takes no place."""
+    house = House()
+    request = make_request(constraints=RoutingConstraints(max_first_token_s=0.0001))
+    with pytest.raises(NoEligibleModel):
+        await run(house.engine.complete(request))
+    with pytest.raises(NoEligibleModel):
+        await house.engine.route(request)
+    assert [type(e).__name__ for e in house.observer.refusals] == ["NoEligibleModel"] * 2
+    assert house.observer.receipts == []
+    assert house.engine.admission.in_flight == 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pointsman_server.domain.attempts import Failure, FailureKind, FinishReason
 from pointsman_server.domain.clock import Monotonic
 from pointsman_server.domain.decision import RoutingConstraints
+from pointsman_server.domain.errors import RouterError
 from pointsman_server.domain.messages import GenerationOptions, Message, Role, Text
 from pointsman_server.domain.model import Capability, LatencyPrior, Model, ModelState, Tier
 from pointsman_server.domain.money import Pricing, Usage
@@ -294,7 +295,12 @@ class RecordingObserver:
     ends: list[AttemptDetails] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
 
+    refusals: list[RouterError] = field(default_factory=list)
     broken_readings: list[Exception] = field(default_factory=list)
+
+    def refused(self, error: RouterError) -> None:
+        """Keep it."""
+        self.refusals.append(error)
 
     def reading_failed(self, error: Exception) -> None:
         """Keep it."""

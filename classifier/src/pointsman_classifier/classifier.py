@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-import onnxruntime
 from tokenizers import Tokenizer
+
+# onnxruntime reports usage to its maker unless this is set before it is imported; a prompt's
+# reader has nothing to tell anybody
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 from pointsman_classifier.errors import ModelFileError
 from pointsman_classifier.excerpt import cut_text, cut_tokens

@@ -167,7 +167,11 @@ class Server:
         await self.core.start()
         if config.metrics_address is not None:
             host, port = config.metrics_address
-            self._metrics = MetricsPage(host, port, self.core.metrics.registry)
+            try:
+                self._metrics = MetricsPage(host, port, self.core.metrics.registry)
+            except OSError as error:
+                message = f"cannot serve metrics on {host}:{port}: {error.strerror}"
+                raise OSError(message) from None
         try:
             await self._grpc.start()
         except OSError:

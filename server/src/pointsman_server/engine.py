@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 
 from pointsman_server.domain.clock import Monotonic
@@ -20,6 +20,7 @@ from pointsman_server.domain.errors import (
     FieldViolation,
     InvalidRequest,
     Overloaded,
+    RouterError,
     ShuttingDown,
 )
 from pointsman_server.domain.events import Completed, CompletionEvent, Decided
@@ -132,10 +133,10 @@ class Engine:
         Raises:
             InvalidRequest, NoEligibleModel, DeadlineExceeded, Overloaded, ShuttingDown.
         """
-        self._check(request)
-        with self.admission.enter():
-            profile = await self._read(request)
-            return self._decide(request, profile)
+        with self._refusals():
+            self._check(request)
+            with self.admission.enter():
+                return self._decide(request, await self._read(request))
 
     def complete(self, request: Request) -> Completion:
         """An answer to a prompt, not yet begun: iterate its events."""
@@ -148,10 +149,11 @@ class Engine:
 
         ``settled`` is called exactly once for a request that was decided, however it ends.
         """
-        self._check(request)
-        with self.admission.enter():
-            profile = await self._read(request)
-            decision = self._decide(request, profile)
+        with ExitStack() as place:
+            with self._refusals():
+                self._check(request)
+                place.enter_context(self.admission.enter())
+                decision = self._decide(request, await self._read(request))
             job = self._job(request, decision)
             execution = self._executor.execution(job)
             error = "Cancelled"
@@ -173,6 +175,15 @@ class Engine:
                     receipt = self._receipt(request, job, execution, error)
                     settled(receipt)
                     self._observer.request_ended(receipt)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Tell the observer of a request that ends before it has a decision."""
+        try:
+            yield
+        except RouterError as error:
+            self._observer.refused(error)
+            raise
 
     def _check(self, request: Request) -> None:
         check_overrides(request.overrides, self.vocabulary)

@@ -402,3 +402,16 @@ def test_a_file_without_end_is_not_read_to_its_end() -> None:
 
 def test_no_more_problems_of_shape_than_anybody_reads(faults: Faults) -> None:
     assert len(faults("version: 1\n" + "".join(f"x{i}: 1\n" for i in range(500)))) == 50
+
+
+def test_a_label_that_the_classifier_does_not_have(load: Callable[[str], object]) -> None:
+    """A rule that could never hold is refused where it stands, with the labels that there are."""
+    text = (
+        OPENAI + "policy: {tree: [{when: {domain: leagal, tone: [casual, angry]}, use: cheap}]}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    first, second = map(str, caught.value.problems)
+    assert "policy.tree.0.when.domain: 'leagal' is not one of" in first
+    assert "legal" in first
+    assert "policy.tree.0.when.tone: 'angry' is not one of" in second

@@ -211,7 +211,7 @@ def test_rules_of_the_tree(load: Load) -> None:
         + """
 policy:
   tree:
-    - when: {domain: [law, medicine], complexity: [medium, HIGH], urgency: low}
+    - when: {domain: [legal, medical], complexity: [medium, HIGH], urgency: low}
       use: [openai/gpt-6.1-sol, strong]
     - when: {task_type: code, tone: frustrated}
       use: tuned
@@ -220,7 +220,7 @@ policy:
     )
     first, second, third = config.routing.tree.rules
     assert first.when == Condition(
-        domain=frozenset({"law", "medicine"}),
+        domain=frozenset({"legal", "medical"}),
         complexity=frozenset({Complexity.MEDIUM, Complexity.HIGH}),
         urgency=frozenset({Urgency.LOW}),
     )

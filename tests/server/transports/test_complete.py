@@ -426,16 +426,25 @@ async def test_fifty_streams_at_once_are_not_mixed(served: Served) -> None:
     assert served.in_flight == 0
 
 
-async def test_the_hundred_and_first_stream_of_a_connection_waits(served: Served) -> None:
-    go = asyncio.Event()
-    served.one.default = lambda request: Reply([Hold(go), rest("at last")])
-    calls = [asyncio.create_task(collect(served.router.Complete(ask()))) for _ in range(101)]
-    await served.one.wait_for(lambda u: len(u.requests) == 100, timeout_s=20)
-    await asyncio.sleep(0.1)
-    assert len(served.one.requests) == 100
-    assert not any(call.done() for call in calls)
-    go.set()
-    assert [text_of(events) for events in await asyncio.gather(*calls)] == ["at last"] * 101
+async def test_streams_over_the_limit_of_a_connection_wait(tmp_path: Path) -> None:
+    limit = ", drain: 5s, max_concurrent_streams: 10"
+    async with serving(tmp_path, Settings(server=limit)) as served:
+        await collect(served.router.Complete(ask()))  # a connection that knows the limit
+        go = asyncio.Event()
+        served.one.default = lambda request: Reply([Hold(go), rest("at last")])
+        calls = [asyncio.create_task(collect(served.router.Complete(ask()))) for _ in range(11)]
+        await served.one.wait_for(lambda u: len(u.requests) == 11, timeout_s=20)
+        await asyncio.sleep(0.1)
+        assert len(served.one.requests) == 11
+        assert not any(call.done() for call in calls)
+        go.set()
+        assert [text_of(events) for events in await asyncio.gather(*calls)] == ["at last"] * 11
+
+
+async def test_two_hundred_streams_at_once_on_a_fresh_connection(served: Served) -> None:
+    calls = [asyncio.create_task(collect(served.router.Complete(ask()))) for _ in range(200)]
+    answers = [text_of(events) for events in await asyncio.gather(*calls)]
+    assert answers == ["Hello, world"] * 200
 
 
 async def test_over_the_limit_of_calls_in_flight(tmp_path: Path) -> None:

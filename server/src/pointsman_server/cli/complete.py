@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
 from pointsman_client import DEFAULT_TARGET, Client, Completion, Constraints, Execution, Generation
 
 from pointsman_server.cli.answers import AnswerPrinter
+from pointsman_server.cli.failures import UsageError
 from pointsman_server.cli.options import Json, Prompt, ServerAddress, prompt_text
 from pointsman_server.cli.runner import run_async
 from pointsman_server.cli.terminal import as_dict, print_json
@@ -16,7 +18,9 @@ Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", help="Only this model may answer; repeat for several."),
 ]
-MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="Bound on the answer.")]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, max=1_000_000, help="Bound on the answer.")
+]
 System = Annotated[str | None, typer.Option("--system", help="Instructions before the prompt.")]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost", help="The most that the call may cost, in dollars.")
@@ -36,6 +40,8 @@ def complete(
 ) -> None:
     """Route a prompt and stream the answer. Needs a server: pointsman serve."""
     text = prompt_text(prompt)
+    if max_cost is not None and not (math.isfinite(max_cost) and max_cost >= 0):
+        raise UsageError(f"--max-cost must be 0 or more dollars, not {max_cost}")
     constraints = Constraints(models=tuple(model or ()), max_cost_usd=max_cost)
 
     async def call() -> None:

@@ -20,6 +20,7 @@ from pointsman_server.cli.answers import AnswerPrinter, in_short
 from pointsman_server.cli.local import demo_config, fetch_demo_models, local_providers
 from pointsman_server.cli.options import Json
 from pointsman_server.cli.runner import run_async
+from pointsman_server.cli.serve import start
 from pointsman_server.cli.terminal import (
     ModelColours,
     as_dict,
@@ -39,9 +40,6 @@ HOSTED_BASELINE = "anthropic/claude-opus-5-5"
 
 MAX_TOKENS = 160
 TIMEOUT_S = 300.0
-
-SYSTEM = "You are a helpful assistant."
-"""Without one, SmolLM2's own chat template may lead it to answer in another language."""
 
 PROMPTS = (
     "What is the capital of France?",
@@ -89,7 +87,7 @@ async def _demo(*, mini: bool, stay: bool, address: str, json_output: bool) -> N
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
     tour = _Tour([m.name for m in config.models], began, json_output=json_output)
     try:
-        await server.start()
+        await start(server)
         await tour.run(server.address)
         if stay:
             err().print(
@@ -131,7 +129,7 @@ class _Tour:
             self._console.print(Text(f"“{prompt}”", style="bold"))
         printer = AnswerPrinter(self._console, self._colours)
         options = Generation(max_output_tokens=MAX_TOKENS, temperature=0.0)
-        completion = client.complete(prompt, system=SYSTEM, generation=options, explain=True)
+        completion = client.complete(prompt, generation=options, explain=True)
         async for event in completion:
             if event.HasField("delta") and self._first_token_s is None:
                 self._first_token_s = time.perf_counter() - self._began

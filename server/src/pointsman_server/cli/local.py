@@ -88,7 +88,7 @@ def local_providers() -> LocalProviders:
     directory = cache_dir(environment())
 
     def make(name: str, models: Sequence[Model]) -> LocalProvider:
-        servers = []
+        servers, instructions = [], {}
         for model in models:
             local = local_model(model.provider_model)
             path = cached(local.weights, directory)
@@ -98,7 +98,9 @@ def local_providers() -> LocalProviders:
                 model_name=model.provider_model, model_path=path, slot_context=local.slot_context
             )
             servers.append(LocalServer(settings))
-        return LocalProvider(name, servers)
+            if local.instructions is not None:
+                instructions[model.provider_model] = local.instructions
+        return LocalProvider(name, servers, instructions)
 
     return make
 

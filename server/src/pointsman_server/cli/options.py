@@ -51,7 +51,7 @@ def prompt_text(words: list[str] | None) -> str:
         UsageError: there is none.
     """
     if words:
-        return " ".join(words)
+        return _valid(" ".join(words))
     if sys.stdin.isatty():
         raise UsageError("give a prompt, as arguments or on standard input")
     text = sys.stdin.read(MAX_STDIN_CHARACTERS + 1)
@@ -59,6 +59,14 @@ def prompt_text(words: list[str] | None) -> str:
         raise UsageError(f"the prompt is longer than {MAX_STDIN_CHARACTERS} characters")
     if not text.strip():
         raise UsageError("the prompt is empty")
+    return _valid(text)
+
+
+def _valid(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("the prompt is not valid UTF-8") from None
     return text
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pointsman_server.app import build_server
+from pointsman_server.app import Server, build_server
 from pointsman_server.cli.failures import CommandError
 from pointsman_server.cli.local import load_config, local_providers
 from pointsman_server.cli.options import ConfigFile, Json
@@ -44,14 +44,23 @@ async def _serve(config: Config, *, banner: bool) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     server = build_server(config, local_providers(), configure(config.log))
+    await start(server)
+    if banner:
+        models = ", ".join(m.name for m in server.core.registry)
+        err().print(f"serving {models}\non {server.address}; Ctrl-C stops it", style="bold")
+    await stop.wait()
+    await server.drain()
+
+
+async def start(server: Server) -> None:
+    """Start a server, or say in a line why that cannot be.
+
+    Raises:
+        CommandError: an address cannot be listened on, or a local model cannot be started.
+    """
     try:
         await server.start()
     except (OSError, ProviderError) as error:
         await server.core.close()
         mend = "; choose another with --address or --metrics" if isinstance(error, OSError) else ""
         raise CommandError(f"{error}{mend}") from None
-    if banner:
-        models = ", ".join(m.name for m in server.core.registry)
-        err().print(f"serving {models}\non {server.address}; Ctrl-C stops it", style="bold")
-    await stop.wait()
-    await server.drain()

@@ -60,7 +60,21 @@ def load_file(path: Path, environ: Mapping[str, str], local_models: Sequence[Mod
 
 def file_schema() -> dict[str, object]:
     """The JSON Schema of the file, for editors and machines."""
-    return File.model_json_schema()
+    schema = File.model_json_schema()
+    _drop_parsed_defaults(schema)
+    return schema
+
+
+def _drop_parsed_defaults(schema: object) -> None:
+    """Take out defaults such as 30.0 of what is written as "30s": they would not be accepted."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "string" and not isinstance(schema.get("default", ""), str):
+            del schema["default"]
+        for part in schema.values():
+            _drop_parsed_defaults(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _drop_parsed_defaults(part)
 
 
 def from_environment(environ: Mapping[str, str]) -> Config:
@@ -154,7 +168,11 @@ def build(source: Source, environ: Mapping[str, str], local_models: Sequence[Mod
         tuple(models),
         source=source.path,
         digest=_digest(file.model_dump_json() + " ".join(names)),
-        grpc=GrpcSettings(address=server.address, max_request_bytes=server.max_request_bytes),
+        grpc=GrpcSettings(
+            address=server.address,
+            max_request_bytes=server.max_request_bytes,
+            max_concurrent_streams=server.max_concurrent_streams,
+        ),
         metrics_address=_host_port(server.metrics),
         limits=Limits(server.max_in_flight, server.classify_within),
         timeouts=TimeoutPolicy(file.timeouts.first_token, file.timeouts.idle, file.timeouts.total),

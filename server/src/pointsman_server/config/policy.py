@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from functools import cache
 from typing import TypeVar
+
+from pointsman_classifier import Classifier
 
 from pointsman_server.config.document import Location
 from pointsman_server.config.errors import Problem
@@ -39,6 +42,12 @@ def routing_policy(
     return policy, problems
 
 
+@cache
+def known_labels() -> Mapping[str, Sequence[str]]:
+    """What the classifier can say, by head."""
+    return Classifier.load().labels
+
+
 def _rule(
     rule: RuleSection,
     at: Location,
@@ -54,6 +63,16 @@ def _rule(
                 source.problem(where, f"{choice!r} is neither a tier nor a model", choices)
             )
     when = rule.when
+    labels = known_labels()
+    for name, written in (
+        ("task_type", when.task_type),
+        ("domain", when.domain),
+        ("tone", when.tone),
+    ):
+        for label in written:
+            if label not in labels[name]:
+                cause = f"{label!r} is not one of {', '.join(labels[name])}"
+                problems.append(source.problem((*at, "when", name), cause))
     condition = Condition(
         task_type=frozenset(when.task_type),
         domain=frozenset(when.domain),

@@ -29,6 +29,7 @@ class ServerSection(_Section):
 
     address: Address = "127.0.0.1:50051"
     metrics: HostPort | None = "127.0.0.1:9464"
+    max_concurrent_streams: int = Field(default=1024, ge=1, le=100_000)
     max_in_flight: int = Field(default=256, ge=1, le=100_000)
     max_request_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     classify_within: Seconds = 0.25

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from pointsman_server.domain.attempts import AttemptReason, AttemptRecord
 from pointsman_server.domain.decision import Decision
+from pointsman_server.domain.errors import RouterError
 from pointsman_server.domain.messages import Message
 from pointsman_server.domain.money import Usage
 from pointsman_server.domain.request import CallContext
@@ -71,6 +72,9 @@ class Observer(Protocol):
     def reading_failed(self, error: Exception) -> None:
         """The classifier broke down on a prompt; the request goes on without a reading."""
 
+    def refused(self, error: RouterError) -> None:
+        """A request ended before a model was chosen."""
+
     def decided(self, details: DecisionDetails) -> None:
         """A model was chosen."""
 
@@ -100,6 +104,10 @@ class Observers:
     def reading_failed(self, error: Exception) -> None:
         """Tell all."""
         self._tell(lambda observer: observer.reading_failed(error))
+
+    def refused(self, error: RouterError) -> None:
+        """Tell all."""
+        self._tell(lambda observer: observer.refused(error))
 
     def decided(self, details: DecisionDetails) -> None:
         """Tell all."""

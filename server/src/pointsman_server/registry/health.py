@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from pointsman_server.domain.attempts import AttemptOutcome, AttemptRecord, FailureKind
 from pointsman_server.domain.clock import Monotonic
+from pointsman_server.domain.errors import RouterError
 from pointsman_server.domain.model import ModelHealth
 from pointsman_server.domain.observer import (
     AttemptDetails,
@@ -95,6 +96,9 @@ class HealthView:
         )
 
     def reading_failed(self, error: Exception) -> None:
+        """Nothing to learn."""
+
+    def refused(self, error: RouterError) -> None:
         """Nothing to learn."""
 
     def decided(self, details: DecisionDetails) -> None:

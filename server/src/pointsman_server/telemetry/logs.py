@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 
+from pointsman_server.domain.errors import RouterError
 from pointsman_server.domain.money import NANOS_PER_USD
 from pointsman_server.domain.observer import (
     AttemptDetails,
@@ -81,6 +82,10 @@ class LogObserver:
     def reading_failed(self, error: Exception) -> None:
         """Log a fault of our own."""
         self._faults(error)
+
+    def refused(self, error: RouterError) -> None:
+        """One line a request that got no decision; without its text, which may quote the caller."""
+        self._log.info("refused", error=type(error).__name__)
 
     def decided(self, details: DecisionDetails) -> None:
         """One line a decision."""

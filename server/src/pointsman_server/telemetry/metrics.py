@@ -7,6 +7,7 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from pointsman_server.domain.errors import RouterError
 from pointsman_server.domain.money import NANOS_PER_USD
 from pointsman_server.domain.observer import (
     AttemptDetails,
@@ -71,7 +72,7 @@ class MetricsObserver:
         )
         self._requests = Counter(
             "pointsman_requests",
-            "Requests that got a decision, by how they ended (empty error: whole).",
+            "Requests to route or answer, by how they ended (empty error: whole).",
             ("error",),
             registry=self.registry,
         )
@@ -90,6 +91,10 @@ class MetricsObserver:
     def reading_failed(self, error: Exception) -> None:
         """Count a reading that failed."""
         self._reading_failures.inc()
+
+    def refused(self, error: RouterError) -> None:
+        """Count a request that got no decision."""
+        self._requests.labels(type(error).__name__).inc()
 
     def decided(self, details: DecisionDetails) -> None:
         """Count a decision."""

@@ -47,7 +47,7 @@ class GrpcSettings:
 
     address: str = "127.0.0.1:50051"
     max_request_bytes: int = 4 * 1024 * 1024
-    max_concurrent_streams: int = 100
+    max_concurrent_streams: int = 1024
     keepalive_s: float = 20.0
     keepalive_timeout_s: float = 5.0
 

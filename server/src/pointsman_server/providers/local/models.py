@@ -38,6 +38,7 @@ class LocalModel:
 
     ``input_tokens_per_s`` and ``output_tokens_per_s`` are those of one call alone on
     ``MEASURED_CORES`` cores. ``slot_context`` is the context of each call, in tokens.
+    ``instructions`` replaces the system prompt of the model's own chat template.
     """
 
     weights: Weights
@@ -48,6 +49,7 @@ class LocalModel:
     input_tokens_per_s: float
     output_tokens_per_s: float
     quality_priors: Mapping[str, float]
+    instructions: str | None = None
     strengths: frozenset[str] = frozenset()
     weaknesses: frozenset[str] = frozenset()
 
@@ -104,6 +106,8 @@ SMOLLM2 = LocalModel(
         "analysis": 0.18,
         "multi_step": 0.08,
     },
+    # with its template's own it may answer short questions in another language
+    instructions="You are a helpful assistant.",
     weaknesses=frozenset({"code", "math", "analysis", "multi_step"}),
 )
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from types import MappingProxyType
 
 from pointsman_server.domain.attempts import Failure, FailureKind
+from pointsman_server.domain.messages import Message, Role, Text
 from pointsman_server.providers.base import ModelCall, ProviderError, ProviderEvent
 from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.local.process import LocalServerError
@@ -14,6 +17,10 @@ from pointsman_server.providers.local.server import LocalServer, ServerState
 from pointsman_server.providers.openai import OpenAIProvider
 
 # Only gives the path and the Host header: the connection goes to the socket.
+RESTART_PATIENCE_S = 5.0
+"""How long a call waits for a worker that died and is being started again."""
+
+_RESTART_POLL_S = 0.05
 _BASE_URL = "http://localhost/v1"
 
 
@@ -21,11 +28,18 @@ class LocalProvider:
     """All local models as one account; a `Provider`.
 
     Calls go to the server whose name is the model's ``provider_model``. The provider owns the
-    servers: `start` starts them, `close` stops them.
+    servers: `start` starts them, `close` stops them. ``instructions`` has, by ``provider_model``,
+    the system prompt of models whose own default one leads them astray.
     """
 
-    def __init__(self, name: str, servers: Sequence[LocalServer]) -> None:
+    def __init__(
+        self,
+        name: str,
+        servers: Sequence[LocalServer],
+        instructions: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._name = name
+        self._instructions = instructions
         self._served = {server.model_name: (server, _client(name, server)) for server in servers}
 
     def __repr__(self) -> str:
@@ -65,8 +79,8 @@ class LocalProvider:
             # These models answer as if there were none, which would look like an answer.
             raise ProviderError(Failure(FailureKind.REJECTED, "local models call no tools"))
         server, client = served
-        _expect_ready(server)
-        async with aclosing(client.stream(call)) as events:
+        await _ready(server, call.timeout_s)
+        async with aclosing(client.stream(_instructed(call, self._instructions))) as events:
             async for event in events:
                 yield event
 
@@ -95,6 +109,23 @@ def _client(name: str, server: LocalServer) -> OpenAIProvider:
         trust_env=False,
     )
     return OpenAIProvider(name, http, server.api_key)
+
+
+def _instructed(call: ModelCall, instructions: Mapping[str, str]) -> ModelCall:
+    """The call with its model's instructions, where the caller gave none."""
+    text = instructions.get(call.model.provider_model)
+    if text is None or call.messages[0].role is Role.SYSTEM:
+        return call
+    return replace(call, messages=(Message(Role.SYSTEM, (Text(text),)), *call.messages))
+
+
+async def _ready(server: LocalServer, timeout_s: float) -> None:
+    """Wait a little for a server that is being started again, which takes about a second."""
+    patience = min(RESTART_PATIENCE_S, timeout_s)
+    while server.state is ServerState.RESTARTING and patience > 0:
+        await asyncio.sleep(_RESTART_POLL_S)
+        patience -= _RESTART_POLL_S
+    _expect_ready(server)
 
 
 def _expect_ready(server: LocalServer) -> None:
