@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -26,7 +27,7 @@ from pointsman_server.providers.local.cache import cache_dir, path_in
 from pointsman_server.providers.local.catalogue import SMOLLM2_135M
 from pointsman_server.providers.local.models import SMOLLM2
 from pointsman_server.providers.local.provider import LocalProvider
-from pointsman_server.providers.local.server import LocalServer, LocalServerSettings
+from pointsman_server.providers.local.server import LocalServer, LocalServerSettings, ServerState
 from weight_sources import until
 
 pytestmark = pytest.mark.usefixtures("smollm2")
@@ -257,3 +258,52 @@ async def test_where_one_server_does_not_start_none_is_left(tmp_path: Path) -> N
     assert good.pid is None
     assert not good.socket_path.parent.exists()
     await provider.close()
+
+
+async def test_a_call_waits_for_a_worker_that_is_being_started_again() -> None:
+    """A dead worker is back within a second or two: a call that comes meanwhile is answered."""
+    local = server()
+    provider = LocalProvider("local", [local])
+    await provider.start()
+    try:
+        assert local.pid is not None
+        os.kill(local.pid, signal.SIGKILL)
+        await until(lambda: local.state is ServerState.RESTARTING)
+        assert text_of(await collect(provider, call("Say hello.", 4)))
+    finally:
+        await provider.close()
+
+
+async def test_a_call_does_not_wait_longer_than_it_has() -> None:
+    """A call with hardly any time left is told at once that nobody is there."""
+    local = server()
+    provider = LocalProvider("local", [local])
+    await provider.start()
+    try:
+        assert local.pid is not None
+        os.kill(local.pid, signal.SIGKILL)
+        await until(lambda: local.state is ServerState.RESTARTING)
+        hurried = dataclasses.replace(call("Say hello.", 4), timeout_s=0.0)
+        with pytest.raises(ProviderError) as failed:
+            await collect(provider, hurried)
+        assert failed.value.failure.kind is FailureKind.UNREACHABLE
+    finally:
+        await provider.close()
+
+
+async def test_a_model_with_instructions_of_its_own() -> None:
+    """Instructions stand in where the caller gave none: with them this model answers in English."""
+    local = server()
+    plain = LocalProvider("local", [local])
+    instructed = LocalProvider("local", [local], {"smollm2-135m": "You are a helpful assistant."})
+    await plain.start()
+    try:
+        question = call("What is the capital of France?", 8)
+        assert "Paris" in text_of(await collect(instructed, question))
+        assert "Paris" not in text_of(await collect(plain, question))
+        theirs = Message(Role.SYSTEM, (Text("You are a helpful assistant."),))
+        asked = dataclasses.replace(question, messages=(theirs, *question.messages))
+        assert "Paris" in text_of(await collect(plain, asked))
+    finally:
+        await instructed.close()
+        await plain.close()
