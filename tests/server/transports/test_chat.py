@@ -401,7 +401,7 @@ async def test_a_malformed_turn_is_its_own_error(served: Served) -> None:
     unknown.turn.messages.append(user("hi"))
     unknown.turn.constraints.allowed_models.append("nobody/x")
     await chat.say(unknown)
-    assert field_of((await chat.until("c", "error")).error) == "constraints.allowed_models"
+    assert field_of((await chat.until("c", "error")).error) == "turn.constraints.allowed_models"
     await chat.turn("d", "hi")
     await chat.rest()
     assert history_of(served.one) == [("user", "hi")]
@@ -549,3 +549,19 @@ async def test_the_deadline_of_a_chat_bounds_its_turns(served: Served) -> None:
     error = (await chat.until("a", "error")).error
     assert reason_of(error) == "DEADLINE_EXCEEDED"
     assert (await ended(chat)).code() is Code.DEADLINE_EXCEEDED
+
+
+async def test_faults_that_only_the_engine_knows_name_the_chats_own_fields(served: Served) -> None:
+    chat = served.chat()
+    setup = ChatRequest()
+    setup.setup.constraints.allowed_models.append("nobody/x")
+    await chat.say(setup)
+    await chat.turn("a", "hi")
+    assert field_of((await chat.until("a", "error")).error) == "setup.constraints.allowed_models"
+    odd = ChatRequest()
+    odd.turn.turn_id = "b"
+    odd.turn.messages.append(user("hi"))
+    odd.turn.constraints.allowed_models.append("one/a")
+    odd.turn.overrides.tone = "purple"
+    await chat.say(odd)
+    assert field_of((await chat.until("b", "error")).error) == "turn.overrides.tone"

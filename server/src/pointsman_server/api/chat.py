@@ -247,7 +247,7 @@ class _Conversation:
             await self._stream(turn_id, completion, answer, call)
         except RouterError as error:
             self._remember(asked, answer)
-            await self._say(turn_id, error=to_status(error))
+            await self._say(turn_id, error=to_status(_in_turn(error, turn.message)))
             return
         except asyncio.CancelledError:
             if self._left or not turn.cancelled:
@@ -290,3 +290,21 @@ class _Conversation:
     ) -> None:
         response = _pb.ChatResponse(turn_id=turn_id, error=error, cancelled=cancelled)
         await self._outbox.put(response)
+
+
+def _in_turn(error: RouterError, turn: _pb.ChatTurn) -> RouterError:
+    """The error with the paths that fields have in a chat, where the engine named a request's."""
+    if not isinstance(error, InvalidRequest):
+        return error
+    homes = {
+        "overrides": "turn",
+        "constraints": "turn" if turn.HasField("constraints") else "setup",
+    }
+    return InvalidRequest(
+        *(
+            FieldViolation(f"{homes[root]}.{v.field}", v.description)
+            if (root := v.field.partition(".")[0]) in homes
+            else v
+            for v in error.violations
+        )
+    )
