@@ -260,35 +260,32 @@ async def test_where_one_server_does_not_start_none_is_left(tmp_path: Path) -> N
     await provider.close()
 
 
-async def test_a_call_waits_for_a_worker_that_is_being_started_again() -> None:
+@pytest.fixture
+async def bereft() -> AsyncIterator[LocalProvider]:
+    """A provider whose only worker has just been killed."""
+    local = server()
+    provider = LocalProvider("local", [local])
+    await provider.start()
+    try:
+        assert local.pid is not None
+        os.kill(local.pid, signal.SIGKILL)
+        await until(lambda: local.state is ServerState.RESTARTING)
+        yield provider
+    finally:
+        await provider.close()
+
+
+async def test_a_call_waits_for_a_worker_that_is_being_started_again(bereft: LocalProvider) -> None:
     """A dead worker is back within a second or two: a call that comes meanwhile is answered."""
-    local = server()
-    provider = LocalProvider("local", [local])
-    await provider.start()
-    try:
-        assert local.pid is not None
-        os.kill(local.pid, signal.SIGKILL)
-        await until(lambda: local.state is ServerState.RESTARTING)
-        assert text_of(await collect(provider, call("Say hello.", 4)))
-    finally:
-        await provider.close()
+    assert text_of(await collect(bereft, call("Say hello.", 4)))
 
 
-async def test_a_call_does_not_wait_longer_than_it_has() -> None:
+async def test_a_call_does_not_wait_longer_than_it_has(bereft: LocalProvider) -> None:
     """A call with hardly any time left is told at once that nobody is there."""
-    local = server()
-    provider = LocalProvider("local", [local])
-    await provider.start()
-    try:
-        assert local.pid is not None
-        os.kill(local.pid, signal.SIGKILL)
-        await until(lambda: local.state is ServerState.RESTARTING)
-        hurried = dataclasses.replace(call("Say hello.", 4), timeout_s=0.0)
-        with pytest.raises(ProviderError) as failed:
-            await collect(provider, hurried)
-        assert failed.value.failure.kind is FailureKind.UNREACHABLE
-    finally:
-        await provider.close()
+    hurried = dataclasses.replace(call("Say hello.", 4), timeout_s=0.0)
+    with pytest.raises(ProviderError) as failed:
+        await collect(bereft, hurried)
+    assert failed.value.failure.kind is FailureKind.UNREACHABLE
 
 
 async def test_a_model_with_instructions_of_its_own() -> None:

@@ -18,10 +18,9 @@ from pointsman.v1 import router_service_pb2, usage_pb2
 
 from pointsman_server.api import requests, responses
 from pointsman_server.api.call import Call
-from pointsman_server.api.messages import answer_message, recent, to_messages
+from pointsman_server.api.messages import answer_message, recent
 from pointsman_server.api.requests import ChatDefaults
 from pointsman_server.api.status import to_status
-from pointsman_server.api.validate import Violations
 from pointsman_server.domain import messages as domain
 from pointsman_server.domain.clock import Monotonic
 from pointsman_server.domain.errors import (
@@ -33,14 +32,13 @@ from pointsman_server.domain.errors import (
 )
 from pointsman_server.domain.events import Completed, ModelSwitched, TextDelta, ToolCallDelta
 from pointsman_server.domain.messages import ToolCall
-from pointsman_server.engine import Completion, Engine
+from pointsman_server.engine import SHED_RETRY_S, Completion, Engine
 
 _pb = router_service_pb2
 
 MAX_WAITING_TURNS = 8
 MAX_HISTORY_CHARACTERS = 4 * 1024 * 1024
 _OUTBOX = 16
-_RETRY_S = 1.0
 
 
 class ChatHandler:
@@ -202,7 +200,7 @@ class _Conversation:
             problem = f"{message.turn_id!r} is a turn that has not ended"
             raise InvalidRequest(FieldViolation("turn.turn_id", problem))
         if len(self._waiting) >= MAX_WAITING_TURNS:
-            refusal = to_status(Overloaded(MAX_WAITING_TURNS, _RETRY_S))
+            refusal = to_status(Overloaded(MAX_WAITING_TURNS, SHED_RETRY_S))
             await self._say(message.turn_id, error=refusal)
             return
         turn = _Turn(message)
@@ -241,8 +239,8 @@ class _Conversation:
         completion: Completion | None = None
         try:
             call = Call(accepted_at=self._clock(), deadline=self._call.deadline)
-            asked = to_messages("turn.messages", turn.message.messages, Violations())
             request = requests.from_turn(turn.message, defaults, self._history, call, self._total_s)
+            asked = request.messages[len(self._history) :]
             completion = self._engine.complete(request)
             await self._stream(turn_id, completion, answer, call)
         except RouterError as error:

@@ -17,8 +17,7 @@ from pointsman_server.registry.catalogue import (
     Judgement,
     snapshot,
 )
-
-_TIERS = {"cheap": Tier.CHEAP, "middle": Tier.MIDDLE, "strong": Tier.STRONG}
+from pointsman_server.routing.tree import TIERS
 
 
 def default_models(provider: str, vendor: str | None) -> list[Model]:
@@ -84,7 +83,7 @@ def overridden(model: Model, section: ModelSection) -> Model:
         machine=section.machine or model.machine,
     )
     if section.tier is not None:
-        changed = replace(changed, tier=_TIERS[section.tier])
+        changed = replace(changed, tier=TIERS[section.tier])
     if section.price is not None:
         price = section.price
         cached = price.input if price.cached_input is None else price.cached_input
