@@ -45,7 +45,7 @@ def test_labels_cannot_be_changed(classifier: Classifier) -> None:
 
 
 def test_the_version_names_the_model_and_its_hash(classifier: Classifier) -> None:
-    assert re.fullmatch(r"pointsman-1@[0-9a-f]{8}", classifier.version)
+    assert re.fullmatch(r"pointsman-2@[0-9a-f]{8}", classifier.version)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -69,6 +69,49 @@ def test_the_joint_confidence_is_a_probability(classifier: Classifier, text: str
     assert 0.0 < profile.confidence < 1.0
 
 
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_other_numbers_lie_where_they_are_said_to(classifier: Classifier, text: str) -> None:
+    profile = classifier.classify(text)
+    assert 0.0 <= profile.complexity_score <= 1.0
+    assert 0.0 <= profile.multi_step <= 1.0
+    assert isinstance(profile.output_tokens, int)
+    assert 1 <= profile.output_tokens <= 2**15
+
+
+def test_harder_prompts_score_higher(classifier: Classifier) -> None:
+    texts = [
+        "What is 3 + 4?",
+        "Explain how photosynthesis works, for a school magazine.",
+        "Prove that every subgroup of a finitely generated nilpotent group is finitely generated.",
+    ]
+    scores = [classifier.classify(text).complexity_score for text in texts]
+    assert scores == sorted(scores)
+    assert scores[-1] - scores[0] > 0.5
+
+
+def test_longer_answers_are_expected_of_what_asks_for_more(classifier: Classifier) -> None:
+    short = classifier.classify("What is the capital of Peru?")
+    long = classifier.classify("Write an 800-word essay about the sea for a magazine.")
+    assert short.output_tokens < 100
+    assert long.output_tokens > 400
+
+
+def test_stages_that_depend_on_each_other_are_seen(classifier: Classifier) -> None:
+    staged = classifier.classify(
+        "First research the market, then design the product, write the code with tests, and "
+        "finally draft the launch announcement."
+    )
+    assert staged.multi_step > 0.5
+    assert classifier.classify("What is the capital of Peru?").multi_step < 0.1
+
+
+def test_an_obvious_prompt_is_read_for_sure_and_an_empty_one_is_not(
+    classifier: Classifier,
+) -> None:
+    assert classifier.classify("Write a Python function that merges two lists.").task_type.sure
+    assert not all(reading.sure for reading in readings(classifier.classify("")).values())
+
+
 def test_a_profile_is_frozen(classifier: Classifier) -> None:
     profile = classifier.classify("hello")
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -80,7 +123,7 @@ def test_the_duration_is_what_the_clock_says(classifier: Classifier) -> None:
 
 
 def test_tokens_are_counted_where_all_was_read(classifier: Classifier) -> None:
-    profile = classifier.classify("What is the capital of Peru?")
+    profile = classifier.classify("What is the name of it?")
     assert profile.tokens == 7
     assert not profile.truncated
 

@@ -2,6 +2,7 @@
 
 - ``ClassifierError``
     - ``ModelFileError``: a file of the model is missing, unreadable or not what the manifest says.
+    - ``DataError``: a file of labelled prompts cannot be read, or a line of it is wrong.
 """
 
 from __future__ import annotations
@@ -27,3 +28,19 @@ class ModelFileError(ClassifierError):
         self.path = path
         self.cause = cause
         self.mend = mend
+
+
+class DataError(ClassifierError):
+    """A file of labelled prompts cannot be used.
+
+    Attributes:
+        path: the file in question.
+        line: the line at fault, counted from 1; ``None`` where it is the file.
+        cause: what is wrong, in one clause that names the field.
+    """
+
+    def __init__(self, path: Path, line: int | None, cause: str) -> None:
+        super().__init__(f"{path}:{'' if line is None else f'{line}:'} {cause}")
+        self.path = path
+        self.line = line
+        self.cause = cause

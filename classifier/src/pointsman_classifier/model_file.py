@@ -14,7 +14,9 @@ from pointsman_classifier.excerpt import Window
 MANIFEST_NAME = "manifest.json"
 NETWORK_NAME = "model.onnx"
 TOKENIZER_NAME = "tokenizer.json"
-FORMAT = 1
+LEXICON_NAME = "lexicon.json"
+CARD_NAME = "README.md"
+FORMAT = 2
 """The layout of the folder that this version of the package reads."""
 
 HEADS = ("task_type", "complexity", "urgency", "domain", "tone")
@@ -23,8 +25,14 @@ HEADS = ("task_type", "complexity", "urgency", "domain", "tone")
 JOINT_HEADS = ("task_type", "complexity", "domain")
 """The heads that ``Profile.confidence`` speaks of."""
 
+MULTI_STEP_COLUMN = -2
+"""Where the output row holds the log-odds of several steps."""
+
+LENGTH_COLUMN = -1
+"""Where the output row holds the binary logarithm of the answer's tokens."""
+
 _REINSTALL = (
-    "Reinstall pointsman-classifier, or rebuild the model with classifier/train/rebuild.sh."
+    "Reinstall pointsman-classifier, or make the model again with `pointsman-classifier train`."
 )
 
 
@@ -36,11 +44,16 @@ class Calibration:
         temperatures: what each head's logits are divided by, in the order of ``HEADS``.
         joint_weights: weight of the log-odds of each confidence, in the order of ``JOINT_HEADS``.
         joint_bias: added to the weighted sum, before the logistic function.
+        step_weight, step_bias: Platt's scaling of the log-odds of several steps.
+        sure: the confidence from which a reading counts as sure, in the order of ``HEADS``.
     """
 
     temperatures: tuple[float, ...]
     joint_weights: tuple[float, ...]
     joint_bias: float
+    step_weight: float
+    step_bias: float
+    sure: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class ModelFile:
     Attributes:
         network: the ONNX graph's bytes.
         tokenizer: the tokenizer's JSON.
+        lexicon: the lexicon's JSON.
         version: the model's name and the first eight hex digits of the graph's sha256.
         labels: per head its labels, in the order of the logits.
         calibration: see there.
@@ -58,6 +72,7 @@ class ModelFile:
 
     network: bytes
     tokenizer: str
+    lexicon: str
     version: str
     labels: dict[str, tuple[str, ...]]
     calibration: Calibration
@@ -81,9 +96,11 @@ def read_model(folder: Path) -> ModelFile:
         files = manifest["files"]
         network = _read_verified(folder / NETWORK_NAME, files[NETWORK_NAME]["sha256"])
         tokenizer = _read_verified(folder / TOKENIZER_NAME, files[TOKENIZER_NAME]["sha256"])
+        lexicon = _read_verified(folder / LEXICON_NAME, files[LEXICON_NAME]["sha256"])
         return ModelFile(
             network=network,
             tokenizer=tokenizer.decode("utf-8"),
+            lexicon=lexicon.decode("utf-8"),
             version=f"{manifest['name']}@{files[NETWORK_NAME]['sha256'][:8]}",
             labels={head: tuple(manifest["labels"][head]) for head in HEADS},
             calibration=_calibration(manifest["calibration"]),
@@ -102,11 +119,14 @@ def _check_format(path: Path, manifest: dict[str, Any]) -> None:
 
 
 def _calibration(fields: dict[str, Any]) -> Calibration:
-    joint = fields["joint"]
+    joint, steps = fields["joint"], fields["multi_step"]
     return Calibration(
         temperatures=tuple(float(fields["temperature"][head]) for head in HEADS),
         joint_weights=tuple(float(joint["weights"][head]) for head in JOINT_HEADS),
         joint_bias=float(joint["bias"]),
+        step_weight=float(steps["weight"]),
+        step_bias=float(steps["bias"]),
+        sure=tuple(float(fields["sure"][head]) for head in HEADS),
     )
 
 
