@@ -116,11 +116,18 @@ def test_classify_reads_one_prompt(tmp_path: Path) -> None:
     assert record["domain"]["value"] == "code"
     assert 0 < record["confidence"] <= 1
     assert set(record) == {
-        "task_type", "complexity", "urgency", "domain", "tone", "confidence",
+        "task_type", "complexity", "urgency", "domain", "tone", "confidence", "sure",
+        "complexity_score", "multi_step", "output_tokens",
     }  # fmt: skip
     people = run("classify", cwd=tmp_path, stdin=prompt)
     assert people.returncode == 0
     assert "code" in people.stdout
+    assert "domain" in record["sure"]
+    (domain,) = (line for line in people.stdout.splitlines() if line.startswith("domain "))
+    assert re.search(r" sure +", domain)
+    assert f"answer of about {record['output_tokens']} tokens" in people.stdout
+    assert f"several steps {record['multi_step']:.0%}" in people.stdout
+    assert f"complexity {record['complexity_score']:.2f} of 1" in people.stdout
     assert "\x1b[" not in people.stdout
 
 
@@ -137,6 +144,8 @@ def test_classify_reads_files(tmp_path: Path) -> None:
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [r["id"] for r in records] == ["a", 7, "c"]
     assert all({"value", "confidence"} == set(r["task_type"]) for r in records)
+    assert all(r["output_tokens"] >= 1 for r in records)
+    assert all(0 <= r[scale] <= 1 for r in records for scale in ("complexity_score", "multi_step"))
 
 
 @pytest.mark.parametrize(
@@ -164,6 +173,10 @@ def test_explain_shows_every_candidate(tmp_path: Path) -> None:
     done = run("explain", "--json", prompt, cwd=tmp_path)
     decision = json.loads(done.stdout)
     assert decision["model"] == "nowhere/coder"
+    read = decision["classification"]
+    people = run("explain", prompt, cwd=tmp_path).stdout.splitlines()
+    assert f"answer of about {read['expected_output_tokens']} tokens · sure of " in people[1]
+    assert ("task type" in people[1]) is read["task_type"].get("sure", False)
     assert {c["model"] for c in decision["candidates"]} == {
         "nowhere/small", "nowhere/coder", "nowhere/large",
     }  # fmt: skip
@@ -309,7 +322,7 @@ def test_ctrl_c_stops_a_turn_and_not_the_chat(tmp_path: Path) -> None:
         try:
             read_until(parent, "you")
             os.write(parent, b"Tell me a very long story about a red fox.\n")
-            read_until(parent, "local/smollm2-135m", "sure", "\n", " ")
+            read_until(parent, "local/smollm2-135m", "read in", "\n", " ")
             time.sleep(0.5)  # some text of the story
             os.write(parent, b"\x03")
             read_until(parent, "stopped", "you")

@@ -95,10 +95,11 @@ def make_profile(
     confidence: float = 0.9,
     cost_sensitivity: CostSensitivity | None = None,
     prompt_tokens: int = 100,
+    expected_output_tokens: int | None = 120,
 ) -> Profile:
     """A reading, sure of itself unless told otherwise."""
     return Profile(
-        task_type=Label(task_type, 0.9, ((task_type, 0.9),)),
+        task_type=Label(task_type, 0.9, ((task_type, 0.9),), sure=True),
         domain=Label(domain, 0.8, ((domain, 0.8),)),
         tone=Label(tone, 0.7, ((tone, 0.7),)),
         complexity=complexity,
@@ -110,6 +111,9 @@ def make_profile(
         truncated=False,
         classifier_version="test",
         duration_s=0.001,
+        complexity_score=0.4,
+        multi_step=0.2,
+        expected_output_tokens=expected_output_tokens,
         cost_sensitivity=cost_sensitivity,
     )
 

@@ -108,8 +108,13 @@ def to_profile(raw: RawProfile, prompt_tokens: int, vocabulary: Vocabulary) -> P
         truncated=raw.truncated,
         classifier_version=vocabulary.classifier_version,
         duration_s=raw.duration_s,
+        complexity_score=raw.complexity_score,
+        multi_step=raw.multi_step,
+        expected_output_tokens=raw.output_tokens,
+        complexity_sure=raw.complexity.sure,
+        urgency_sure=raw.urgency.sure,
     )
 
 
 def _label(raw: RawReading) -> Label:
-    return Label(raw.value, raw.confidence, raw.scores)
+    return Label(raw.value, raw.confidence, raw.scores, raw.sure)

@@ -35,7 +35,7 @@ from pointsman_server.domain.messages import ToolCall
 from pointsman_server.domain.model import Capability, ModelHealth, Tier
 from pointsman_server.domain.money import Usage
 from pointsman_server.domain.observer import Receipt
-from pointsman_server.domain.profile import Complexity, CostSensitivity, Urgency
+from pointsman_server.domain.profile import Complexity, CostSensitivity, Label, Urgency
 from pointsman_server.domain.request import CallContext
 
 USAGE = Usage(100, 20, 30, 5, 123_456_789, estimated=True)
@@ -68,7 +68,8 @@ def test_a_classification() -> None:
     profile = dataclasses.replace(
         make_profile(cost_sensitivity=CostSensitivity.HIGH), truncated=True
     )
-    message = responses.to_classification(profile, scores=True)
+    sent = responses.to_classification(profile, scores=True).SerializeToString()
+    message = classification_pb2.Classification.FromString(sent)
     assert (message.task_type.value, message.task_type.confidence) == ("simple_qa", 0.9)
     assert [(s.value, s.score) for s in message.task_type.scores] == [("simple_qa", 0.9)]
     assert (message.domain.value, message.tone.value) == ("general", "neutral")
@@ -79,9 +80,37 @@ def test_a_classification() -> None:
     assert message.cost_sensitivity == classification_pb2.COST_SENSITIVITY_HIGH
     assert (message.confidence, message.prompt_tokens, message.truncated) == (0.9, 100, True)
     assert (message.classifier_version, message.duration.nanos) == ("test", 1_000_000)
+    assert (message.complexity_score, message.multi_step) == (0.4, 0.2)
+    assert message.expected_output_tokens == 120
     plain = responses.to_classification(make_profile(), scores=False)
     assert not plain.task_type.scores
     assert plain.cost_sensitivity == classification_pb2.COST_SENSITIVITY_UNSPECIFIED
+
+
+@pytest.mark.parametrize("sure", ["task_type", "domain", "tone", "complexity", "urgency"])
+def test_which_readings_are_sure(sure: str) -> None:
+    profile = dataclasses.replace(
+        make_profile(),
+        task_type=Label("code", 0.5, sure=sure == "task_type"),
+        domain=Label("law", 0.5, sure=sure == "domain"),
+        tone=Label("neutral", 0.5, sure=sure == "tone"),
+        complexity_sure=sure == "complexity",
+        urgency_sure=sure == "urgency",
+    )
+    message = responses.to_classification(profile, scores=False)
+    said = {
+        "task_type": message.task_type.sure,
+        "domain": message.domain.sure,
+        "tone": message.tone.sure,
+        "complexity": message.complexity_sure,
+        "urgency": message.urgency_sure,
+    }
+    assert [name for name, true in said.items() if true] == [sure]
+
+
+def test_no_length_is_no_number() -> None:
+    message = responses.to_classification(make_profile(expected_output_tokens=None), scores=False)
+    assert message.expected_output_tokens == 0
 
 
 def test_a_label_that_the_caller_knew_has_itself_for_scores() -> None:

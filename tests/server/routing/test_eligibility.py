@@ -13,12 +13,14 @@ from pointsman_server.domain.errors import NoEligibleModel
 from pointsman_server.domain.messages import GenerationOptions, Tool
 from pointsman_server.domain.model import Capability, Model, ModelState
 from pointsman_server.domain.money import Usage
+from pointsman_server.domain.profile import Profile, ProfileOverrides
 from pointsman_server.registry.health import HealthView
 from pointsman_server.routing.expectation import (
     GIVEN_UP_S,
     expect,
     expected_output_tokens,
     expected_quality,
+    wanted_output_tokens,
 )
 from routers import make_router
 
@@ -121,15 +123,15 @@ def sole_candidate(
             "lacks json_schema",
         ),
         (
-            make_model("m", context_window=219),
+            make_model("m", context_window=339),
             RoutingConstraints(),
             GenerationOptions(),
             Ineligibility.CONTEXT_TOO_LONG,
-            "holds 219 tokens",
+            "holds 339 tokens, and this needs about 100 + 240",
         ),
         (
             make_model("m", price=(1_000_000, 2_000_000)),
-            RoutingConstraints(max_cost_nanos=339),
+            RoutingConstraints(max_cost_nanos=579),
             GenerationOptions(),
             Ineligibility.OVER_BUDGET,
             "could not answer",
@@ -173,8 +175,8 @@ def test_why_not(
 @pytest.mark.parametrize(
     ("model", "constraints", "generation"),
     [
-        (make_model(context_window=220), RoutingConstraints(), GenerationOptions()),
-        (make_model(), RoutingConstraints(max_cost_nanos=340), GenerationOptions()),
+        (make_model(context_window=340), RoutingConstraints(), GenerationOptions()),
+        (make_model(), RoutingConstraints(max_cost_nanos=580), GenerationOptions()),
         (make_model(price=(0, 0)), RoutingConstraints(max_cost_nanos=0), GenerationOptions()),
         (make_model(first_token_s=2.0), RoutingConstraints(max_first_token_s=2.0), None),
         (make_model(first_token_s=60.0), RoutingConstraints(), None),
@@ -194,7 +196,7 @@ def test_why_not(
 def test_just_enough(
     model: Model, constraints: RoutingConstraints, generation: GenerationOptions | None
 ) -> None:
-    """A model that just meets what is asked may serve: 120 tokens of answer to 100 of prompt."""
+    """A model that just meets what is asked may serve: room for 240 tokens to 100 of prompt."""
     candidate = sole_candidate(model, constraints, generation or GenerationOptions())
     assert candidate.ineligibility is None
 
@@ -215,12 +217,39 @@ def test_why_not_comes_from_the_first_reason() -> None:
 
 @pytest.mark.parametrize(
     ("task_type", "bound", "tokens"),
-    [("simple_qa", None, 120), ("code", None, 450), ("new", None, 400), ("code", 10, 10)],
+    [("simple_qa", None, 80), ("code", None, 250), ("new", None, 300), ("code", 10, 10)],
 )
-def test_how_long_answers_are(task_type: str, bound: int | None, tokens: int) -> None:
-    """An answer's likely length follows from its task, within the caller's bound."""
+def test_how_long_answers_to_a_task_are(task_type: str, bound: int | None, tokens: int) -> None:
+    """Where it was not read an answer's length follows from its task, within the caller's bound."""
+    profile = make_profile(task_type=task_type, expected_output_tokens=None)
     generation = GenerationOptions(max_output_tokens=bound)
-    assert expected_output_tokens(make_profile(task_type=task_type), generation) == tokens
+    assert expected_output_tokens(profile, generation) == tokens
+
+
+@pytest.mark.parametrize(
+    ("read", "bound", "expected", "wanted"),
+    [(7, None, 7, 14), (7, 10, 7, 10), (5000, None, 5000, 10_000), (5000, 10, 10, 10)],
+)
+def test_how_long_the_answer_is(read: int, bound: int | None, expected: int, wanted: int) -> None:
+    """A length that was read counts, not the task's; there is room for twice as much."""
+    profile = make_profile(task_type="multi_step", expected_output_tokens=read)
+    generation = GenerationOptions(max_output_tokens=bound)
+    assert expected_output_tokens(profile, generation) == expected
+    assert wanted_output_tokens(profile, generation) == wanted
+
+
+def test_longer_answers_cost_more() -> None:
+    """What a call is expected to cost follows the length that was read for this prompt."""
+    model = make_model(price=(1_000_000, 2_000_000))
+
+    def cost(profile: Profile) -> int:
+        decision = make_router(model).decide(make_request(), profile, 100)
+        return decision.candidates[0].expected_cost_nanos
+
+    assert cost(make_profile(expected_output_tokens=10)) == 100 + 2 * 10
+    assert cost(make_profile(expected_output_tokens=1000)) == 100 + 2 * 1000
+    another_task = ProfileOverrides(task_type="code")
+    assert cost(make_profile().with_overrides(another_task)) == 100 + 2 * 250
 
 
 @given(

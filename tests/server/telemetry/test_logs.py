@@ -58,6 +58,9 @@ async def test_one_line_a_decision_attempt_and_request(served: Served) -> None:
     assert (decision["basis"], decision["propensity"]) == ("decision_tree", 1.0)
     assert decision["task_type"]
     assert decision["complexity"] in ("low", "medium", "high")
+    assert 0 <= decision["complexity_score"] <= 1
+    assert 0 <= decision["multi_step"] <= 1
+    assert decision["expected_output_tokens"] >= 1
     assert decision["classify_ms"] > 0
     assert "prompt" not in decision
     first, second = served.log_lines("attempt")

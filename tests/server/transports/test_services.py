@@ -65,6 +65,9 @@ async def test_classify(served: Served) -> None:
     assert 0 < reading.task_type.confidence <= 1
     assert not reading.task_type.scores
     assert reading.prompt_tokens > 5
+    assert 0 <= reading.complexity_score <= 1
+    assert 0 < reading.multi_step < 1
+    assert reading.expected_output_tokens >= 1
     assert reading.classifier_version == served.server.core.engine.vocabulary.classifier_version
     request.include_scores = True
     scored = (await served.router.Classify(request)).classification.task_type.scores
@@ -81,6 +84,15 @@ async def test_classify_with_what_the_caller_knows(served: Served) -> None:
     reading = (await served.router.Classify(request)).classification
     assert (reading.domain.value, reading.domain.confidence) == (labels[-1], 1.0)
     assert (reading.complexity, reading.complexity_confidence) == (3, 1.0)
+    assert (reading.complexity_score, reading.complexity_sure, reading.domain.sure) == (
+        1,
+        True,
+        True,
+    )
+    assert reading.expected_output_tokens >= 1
+    request.overrides.task_type = "multi_step"
+    reading = (await served.router.Classify(request)).classification
+    assert (reading.multi_step, reading.expected_output_tokens) == (1, 0)
 
 
 async def test_labels_that_the_classifier_does_not_know(served: Served) -> None:

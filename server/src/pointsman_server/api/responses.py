@@ -50,6 +50,11 @@ def to_classification(profile: Profile, *, scores: bool) -> classification_pb2.C
         truncated=profile.truncated,
         classifier_version=profile.classifier_version,
         duration=duration(profile.duration_s),
+        complexity_score=profile.complexity_score,
+        multi_step=profile.multi_step,
+        expected_output_tokens=profile.expected_output_tokens or 0,
+        complexity_sure=profile.complexity_sure,
+        urgency_sure=profile.urgency_sure,
     )
     if profile.cost_sensitivity is not None:
         message.cost_sensitivity = names.TO_COST_SENSITIVITY[profile.cost_sensitivity]
@@ -57,7 +62,9 @@ def to_classification(profile: Profile, *, scores: bool) -> classification_pb2.C
 
 
 def _label(label: Label, scores: bool) -> classification_pb2.Label:
-    message = classification_pb2.Label(value=label.value, confidence=label.confidence)
+    message = classification_pb2.Label(
+        value=label.value, confidence=label.confidence, sure=label.sure
+    )
     if scores:
         for value, score in label.scores or ((label.value, label.confidence),):
             message.scores.add(value=value, score=score)

@@ -100,11 +100,29 @@ def in_short(reading: Classification) -> str:
 
 
 def describe(reading: Classification) -> str:
-    """A reading with how sure it is and what it took; empty where there is none."""
+    """A reading with its confidence and what it took; empty where there is none."""
     if not reading.classifier_version:
         return ""
     took = reading.duration.ToNanoseconds() / 1e9
-    return f"{in_short(reading)}  ({reading.confidence:.0%} sure, read in {millis(took)})"
+    return f"{in_short(reading)}  (confidence {reading.confidence:.2f}, read in {millis(took)})"
+
+
+def estimates(complexity_score: float, multi_step: float, output_tokens: int) -> str:
+    """The numbers of a reading; a length of 0 is none."""
+    text = f"complexity {complexity_score:.2f} of 1 · several steps {multi_step:.0%}"
+    return f"{text} · answer of about {output_tokens} tokens" if output_tokens else text
+
+
+def sure_of(reading: Classification) -> list[str]:
+    """Which of a reading's labels are sure."""
+    labels = (
+        ("task type", reading.task_type.sure),
+        ("domain", reading.domain.sure),
+        ("complexity", reading.complexity_sure),
+        ("urgency", reading.urgency_sure),
+        ("tone", reading.tone.sure),
+    )
+    return [name for name, sure in labels if sure]
 
 
 def bill(completed: Completed) -> str:

@@ -15,6 +15,7 @@ import typer
 from pointsman_classifier import Classifier, Profile, Reading
 from rich.progress import Progress
 
+from pointsman_server.cli.answers import estimates
 from pointsman_server.cli.failures import UsageError
 from pointsman_server.cli.options import Json, Prompt, prompt_text
 from pointsman_server.cli.terminal import bar, err, millis, out, print_json, table
@@ -48,7 +49,7 @@ def classify(
         print_json(as_record(profile))
         return
     console = out()
-    shown = table("", "reading", "sure", "", "runner-up", right=("sure",))
+    shown = table("", "reading", "confidence", "", "", "runner-up", right=("confidence",))
     for head in HEADS:
         reading: Reading = getattr(profile, head)
         second, score = reading.scores[1]
@@ -57,23 +58,34 @@ def classify(
             reading.value,
             f"{reading.confidence:.0%}",
             bar(reading.confidence),
+            "sure" if reading.sure else "",
             f"{second} {score:.0%}",
         )
     console.print(shown)
+    likely = estimates(profile.complexity_score, profile.multi_step, profile.output_tokens)
+    console.print(likely)
     console.print(
-        f"confidence {profile.confidence:.2f} · about {profile.tokens} tokens"
+        f"confidence {profile.confidence:.2f} · prompt of about {profile.tokens} tokens"
         f"{' (head and tail read)' if profile.truncated else ''} · {millis(profile.duration_s)}",
         style="dim",
     )
 
 
 def as_record(profile: Profile) -> dict[str, object]:
-    """A profile as a JSON object: a value and its confidence for each head, and the joint one."""
+    """A profile as a JSON object.
+
+    A value and its confidence for each head, the names of the heads that are sure, the joint
+    confidence, and the numbers that are expected.
+    """
     record: dict[str, object] = {}
     for head in HEADS:
         reading: Reading = getattr(profile, head)
         record[head] = {"value": reading.value, "confidence": round(reading.confidence, 6)}
     record["confidence"] = round(profile.confidence, 6)
+    record["sure"] = [head for head in HEADS if getattr(profile, head).sure]
+    record["complexity_score"] = round(profile.complexity_score, 6)
+    record["multi_step"] = round(profile.multi_step, 6)
+    record["output_tokens"] = profile.output_tokens
     return record
 
 

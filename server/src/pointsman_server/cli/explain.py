@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pointsman.v1.classification_pb2 import Classification
 from pointsman.v1.decision_pb2 import Decision, DecisionBasis, ExecutionStrategy, Ineligibility
 from pointsman_client import Client, Constraints
+from rich.console import Console
 from rich.text import Text
 
-from pointsman_server.cli.answers import describe
+from pointsman_server.cli.answers import describe, estimates, sure_of
 from pointsman_server.cli.complete import Models
 from pointsman_server.cli.local import load_config, route_here
 from pointsman_server.cli.options import ConfigFile, Json, Prompt, ServerAddress, prompt_text
@@ -57,6 +59,7 @@ def print_decision(decision: Decision) -> None:
     head.append_text(colours.text(decision.model))
     head.append(f"  {describe(decision.classification)}", style="dim")
     console.print(head)
+    _print_reading(console, decision.classification)
     for reason in decision.reasons:
         console.print(f"  because {reason}")
     basis = DecisionBasis.Name(decision.basis).removeprefix("DECISION_BASIS_").lower()
@@ -91,3 +94,14 @@ def print_decision(decision: Decision) -> None:
             why_not,
         )
     console.print(shown)
+
+
+def _print_reading(console: Console, reading: Classification) -> None:
+    """What `describe` leaves out; nothing where no classifier read the prompt."""
+    if not reading.classifier_version:
+        return
+    numbers = estimates(
+        reading.complexity_score, reading.multi_step, reading.expected_output_tokens
+    )
+    sure = ", ".join(sure_of(reading)) or "nothing"
+    console.print(f"  {numbers} · sure of {sure}", style="dim")

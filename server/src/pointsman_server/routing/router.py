@@ -20,7 +20,7 @@ from pointsman_server.domain.request import Request, SwitchPolicy
 from pointsman_server.registry.health import HealthView
 from pointsman_server.registry.registry import Registry, strongest
 from pointsman_server.routing.eligibility import Verdict, eligible, needed_capabilities, verdict
-from pointsman_server.routing.expectation import Expectation, expect, expected_output_tokens
+from pointsman_server.routing.expectation import Expectation, expect, wanted_output_tokens
 from pointsman_server.routing.hedging import HedgePolicy, hedge_partner
 from pointsman_server.routing.tree import DecisionTree, Ranking
 
@@ -116,7 +116,7 @@ class Router:
         constraints, generation = request.constraints, request.generation
         needed = needed_capabilities(constraints, generation)
         bound = generation.max_output_tokens or self.policy.default_output_bound
-        wanted = min(expected_output_tokens(profile, generation), bound)
+        wanted = min(wanted_output_tokens(profile, generation), bound)
         field = _Field({}, {})
         for model in self.registry:
             expectation = expect(

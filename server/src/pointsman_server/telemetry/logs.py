@@ -110,7 +110,10 @@ class LogObserver:
                 "domain": profile.domain.value,
                 "tone": profile.tone.value,
                 "complexity": profile.complexity.name.lower(),
+                "complexity_score": round(profile.complexity_score, 4),
                 "urgency": profile.urgency.name.lower(),
+                "multi_step": round(profile.multi_step, 4),
+                "expected_output_tokens": profile.expected_output_tokens,
                 "prompt_tokens": profile.prompt_tokens,
                 "classify_ms": _ms(profile.duration_s),
             }

@@ -25,25 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!pointsman/v1/classification.proto\x12\x0cpointsman.v1\x1a\x1egoogle/protobuf/duration.proto\"\xf6\x03\n\x0e\x43lassification\x12&\n\ttask_type\x18\x01 \x01(\x0b\x32\x13.pointsman.v1.Label\x12#\n\x06\x64omain\x18\x02 \x01(\x0b\x32\x13.pointsman.v1.Label\x12!\n\x04tone\x18\x03 \x01(\x0b\x32\x13.pointsman.v1.Label\x12,\n\ncomplexity\x18\x04 \x01(\x0e\x32\x18.pointsman.v1.Complexity\x12\x1d\n\x15\x63omplexity_confidence\x18\x05 \x01(\x01\x12&\n\x07urgency\x18\x06 \x01(\x0e\x32\x15.pointsman.v1.Urgency\x12\x1a\n\x12urgency_confidence\x18\x07 \x01(\x01\x12\x37\n\x10\x63ost_sensitivity\x18\x08 \x01(\x0e\x32\x1d.pointsman.v1.CostSensitivity\x12#\n\x1b\x63ost_sensitivity_confidence\x18\t \x01(\x01\x12\x12\n\nconfidence\x18\n \x01(\x01\x12\x15\n\rprompt_tokens\x18\x0b \x01(\x05\x12\x11\n\ttruncated\x18\x0c \x01(\x08\x12\x1a\n\x12\x63lassifier_version\x18\r \x01(\t\x12+\n\x08\x64uration\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\"T\n\x05Label\x12\r\n\x05value\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12(\n\x06scores\x18\x03 \x03(\x0b\x32\x18.pointsman.v1.LabelScore\"*\n\nLabelScore\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"\xc9\x02\n\x17\x43lassificationOverrides\x12\x16\n\ttask_type\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06\x64omain\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04tone\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x31\n\ncomplexity\x18\x04 \x01(\x0e\x32\x18.pointsman.v1.ComplexityH\x03\x88\x01\x01\x12+\n\x07urgency\x18\x05 \x01(\x0e\x32\x15.pointsman.v1.UrgencyH\x04\x88\x01\x01\x12<\n\x10\x63ost_sensitivity\x18\x06 \x01(\x0e\x32\x1d.pointsman.v1.CostSensitivityH\x05\x88\x01\x01\x42\x0c\n\n_task_typeB\t\n\x07_domainB\x07\n\x05_toneB\r\n\x0b_complexityB\n\n\x08_urgencyB\x13\n\x11_cost_sensitivity*h\n\nComplexity\x12\x1a\n\x16\x43OMPLEXITY_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43OMPLEXITY_LOW\x10\x01\x12\x15\n\x11\x43OMPLEXITY_MEDIUM\x10\x02\x12\x13\n\x0f\x43OMPLEXITY_HIGH\x10\x03*Y\n\x07Urgency\x12\x17\n\x13URGENCY_UNSPECIFIED\x10\x00\x12\x0f\n\x0bURGENCY_LOW\x10\x01\x12\x12\n\x0eURGENCY_NORMAL\x10\x02\x12\x10\n\x0cURGENCY_HIGH\x10\x03*\x85\x01\n\x0f\x43ostSensitivity\x12 \n\x1c\x43OST_SENSITIVITY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43OST_SENSITIVITY_LOW\x10\x01\x12\x1b\n\x17\x43OST_SENSITIVITY_MEDIUM\x10\x02\x12\x19\n\x15\x43OST_SENSITIVITY_HIGH\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!pointsman/v1/classification.proto\x12\x0cpointsman.v1\x1a\x1egoogle/protobuf/duration.proto\"\xf3\x04\n\x0e\x43lassification\x12&\n\ttask_type\x18\x01 \x01(\x0b\x32\x13.pointsman.v1.Label\x12#\n\x06\x64omain\x18\x02 \x01(\x0b\x32\x13.pointsman.v1.Label\x12!\n\x04tone\x18\x03 \x01(\x0b\x32\x13.pointsman.v1.Label\x12,\n\ncomplexity\x18\x04 \x01(\x0e\x32\x18.pointsman.v1.Complexity\x12\x1d\n\x15\x63omplexity_confidence\x18\x05 \x01(\x01\x12&\n\x07urgency\x18\x06 \x01(\x0e\x32\x15.pointsman.v1.Urgency\x12\x1a\n\x12urgency_confidence\x18\x07 \x01(\x01\x12\x37\n\x10\x63ost_sensitivity\x18\x08 \x01(\x0e\x32\x1d.pointsman.v1.CostSensitivity\x12#\n\x1b\x63ost_sensitivity_confidence\x18\t \x01(\x01\x12\x12\n\nconfidence\x18\n \x01(\x01\x12\x15\n\rprompt_tokens\x18\x0b \x01(\x05\x12\x11\n\ttruncated\x18\x0c \x01(\x08\x12\x1a\n\x12\x63lassifier_version\x18\r \x01(\t\x12+\n\x08\x64uration\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10\x63omplexity_score\x18\x0f \x01(\x01\x12\x12\n\nmulti_step\x18\x10 \x01(\x01\x12\x1e\n\x16\x65xpected_output_tokens\x18\x11 \x01(\x05\x12\x17\n\x0f\x63omplexity_sure\x18\x12 \x01(\x08\x12\x14\n\x0curgency_sure\x18\x13 \x01(\x08\"b\n\x05Label\x12\r\n\x05value\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12(\n\x06scores\x18\x03 \x03(\x0b\x32\x18.pointsman.v1.LabelScore\x12\x0c\n\x04sure\x18\x04 \x01(\x08\"*\n\nLabelScore\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"\xc9\x02\n\x17\x43lassificationOverrides\x12\x16\n\ttask_type\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06\x64omain\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04tone\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x31\n\ncomplexity\x18\x04 \x01(\x0e\x32\x18.pointsman.v1.ComplexityH\x03\x88\x01\x01\x12+\n\x07urgency\x18\x05 \x01(\x0e\x32\x15.pointsman.v1.UrgencyH\x04\x88\x01\x01\x12<\n\x10\x63ost_sensitivity\x18\x06 \x01(\x0e\x32\x1d.pointsman.v1.CostSensitivityH\x05\x88\x01\x01\x42\x0c\n\n_task_typeB\t\n\x07_domainB\x07\n\x05_toneB\r\n\x0b_complexityB\n\n\x08_urgencyB\x13\n\x11_cost_sensitivity*h\n\nComplexity\x12\x1a\n\x16\x43OMPLEXITY_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43OMPLEXITY_LOW\x10\x01\x12\x15\n\x11\x43OMPLEXITY_MEDIUM\x10\x02\x12\x13\n\x0f\x43OMPLEXITY_HIGH\x10\x03*Y\n\x07Urgency\x12\x17\n\x13URGENCY_UNSPECIFIED\x10\x00\x12\x0f\n\x0bURGENCY_LOW\x10\x01\x12\x12\n\x0eURGENCY_NORMAL\x10\x02\x12\x10\n\x0cURGENCY_HIGH\x10\x03*\x85\x01\n\x0f\x43ostSensitivity\x12 \n\x1c\x43OST_SENSITIVITY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43OST_SENSITIVITY_LOW\x10\x01\x12\x1b\n\x17\x43OST_SENSITIVITY_MEDIUM\x10\x02\x12\x19\n\x15\x43OST_SENSITIVITY_HIGH\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pointsman.v1.classification_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMPLEXITY']._serialized_start=1050
-  _globals['_COMPLEXITY']._serialized_end=1154
-  _globals['_URGENCY']._serialized_start=1156
-  _globals['_URGENCY']._serialized_end=1245
-  _globals['_COSTSENSITIVITY']._serialized_start=1248
-  _globals['_COSTSENSITIVITY']._serialized_end=1381
+  _globals['_COMPLEXITY']._serialized_start=1189
+  _globals['_COMPLEXITY']._serialized_end=1293
+  _globals['_URGENCY']._serialized_start=1295
+  _globals['_URGENCY']._serialized_end=1384
+  _globals['_COSTSENSITIVITY']._serialized_start=1387
+  _globals['_COSTSENSITIVITY']._serialized_end=1520
   _globals['_CLASSIFICATION']._serialized_start=84
-  _globals['_CLASSIFICATION']._serialized_end=586
-  _globals['_LABEL']._serialized_start=588
-  _globals['_LABEL']._serialized_end=672
-  _globals['_LABELSCORE']._serialized_start=674
-  _globals['_LABELSCORE']._serialized_end=716
-  _globals['_CLASSIFICATIONOVERRIDES']._serialized_start=719
-  _globals['_CLASSIFICATIONOVERRIDES']._serialized_end=1048
+  _globals['_CLASSIFICATION']._serialized_end=711
+  _globals['_LABEL']._serialized_start=713
+  _globals['_LABEL']._serialized_end=811
+  _globals['_LABELSCORE']._serialized_start=813
+  _globals['_LABELSCORE']._serialized_end=855
+  _globals['_CLASSIFICATIONOVERRIDES']._serialized_start=858
+  _globals['_CLASSIFICATIONOVERRIDES']._serialized_end=1187
 # @@protoc_insertion_point(module_scope)

@@ -44,7 +44,7 @@ COST_SENSITIVITY_MEDIUM: CostSensitivity
 COST_SENSITIVITY_HIGH: CostSensitivity
 
 class Classification(_message.Message):
-    __slots__ = ("task_type", "domain", "tone", "complexity", "complexity_confidence", "urgency", "urgency_confidence", "cost_sensitivity", "cost_sensitivity_confidence", "confidence", "prompt_tokens", "truncated", "classifier_version", "duration")
+    __slots__ = ("task_type", "domain", "tone", "complexity", "complexity_confidence", "urgency", "urgency_confidence", "cost_sensitivity", "cost_sensitivity_confidence", "confidence", "prompt_tokens", "truncated", "classifier_version", "duration", "complexity_score", "multi_step", "expected_output_tokens", "complexity_sure", "urgency_sure")
     TASK_TYPE_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     TONE_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,11 @@ class Classification(_message.Message):
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     CLASSIFIER_VERSION_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
+    COMPLEXITY_SCORE_FIELD_NUMBER: _ClassVar[int]
+    MULTI_STEP_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    COMPLEXITY_SURE_FIELD_NUMBER: _ClassVar[int]
+    URGENCY_SURE_FIELD_NUMBER: _ClassVar[int]
     task_type: Label
     domain: Label
     tone: Label
@@ -73,17 +78,24 @@ class Classification(_message.Message):
     truncated: bool
     classifier_version: str
     duration: _duration_pb2.Duration
-    def __init__(self, task_type: _Optional[_Union[Label, _Mapping]] = ..., domain: _Optional[_Union[Label, _Mapping]] = ..., tone: _Optional[_Union[Label, _Mapping]] = ..., complexity: _Optional[_Union[Complexity, str]] = ..., complexity_confidence: _Optional[float] = ..., urgency: _Optional[_Union[Urgency, str]] = ..., urgency_confidence: _Optional[float] = ..., cost_sensitivity: _Optional[_Union[CostSensitivity, str]] = ..., cost_sensitivity_confidence: _Optional[float] = ..., confidence: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., truncated: bool = ..., classifier_version: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    complexity_score: float
+    multi_step: float
+    expected_output_tokens: int
+    complexity_sure: bool
+    urgency_sure: bool
+    def __init__(self, task_type: _Optional[_Union[Label, _Mapping]] = ..., domain: _Optional[_Union[Label, _Mapping]] = ..., tone: _Optional[_Union[Label, _Mapping]] = ..., complexity: _Optional[_Union[Complexity, str]] = ..., complexity_confidence: _Optional[float] = ..., urgency: _Optional[_Union[Urgency, str]] = ..., urgency_confidence: _Optional[float] = ..., cost_sensitivity: _Optional[_Union[CostSensitivity, str]] = ..., cost_sensitivity_confidence: _Optional[float] = ..., confidence: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., truncated: bool = ..., classifier_version: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., complexity_score: _Optional[float] = ..., multi_step: _Optional[float] = ..., expected_output_tokens: _Optional[int] = ..., complexity_sure: bool = ..., urgency_sure: bool = ...) -> None: ...
 
 class Label(_message.Message):
-    __slots__ = ("value", "confidence", "scores")
+    __slots__ = ("value", "confidence", "scores", "sure")
     VALUE_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
+    SURE_FIELD_NUMBER: _ClassVar[int]
     value: str
     confidence: float
     scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
-    def __init__(self, value: _Optional[str] = ..., confidence: _Optional[float] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ...) -> None: ...
+    sure: bool
+    def __init__(self, value: _Optional[str] = ..., confidence: _Optional[float] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., sure: bool = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("value", "score")
