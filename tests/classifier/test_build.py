@@ -21,7 +21,7 @@ from pointsman_classifier.model_file import HEADS, JOINT_HEADS, read_model
 from pointsman_classifier.training import calibration, metrics
 from pointsman_classifier.training.build import build, output_rows
 from pointsman_classifier.training.evaluation import agreement, evaluate
-from pointsman_classifier.training.labels import LABELS, SLICES
+from pointsman_classifier.training.labels import LABELS, SLICES, Label
 from pointsman_classifier.training.prompts import Prompt
 from pointsman_classifier.training.run_folder import read_run
 from small_networks import TEACHER_HEAD_PIECES, TEACHER_TAIL_PIECES, write_run
@@ -256,3 +256,9 @@ def test_the_student_of_a_run_without_a_teacher_can_be_built(
     build(half_run, tmp_path / "model", some_prompts)
     built = (tmp_path / "model" / "model.onnx").read_bytes()
     assert built == (small_model / "model.onnx").read_bytes()
+
+
+def test_tests_without_a_label_for_some_head_are_refused(tmp_path: Path) -> None:
+    prompts = [Prompt("1", "hello", "x", "en", (Label({"domain": "legal"}),))]
+    with pytest.raises(DataError, match="task_type: no test prompt has a label"):
+        build(write_run(tmp_path / "run", {"desk": 1}), tmp_path / "model", prompts)

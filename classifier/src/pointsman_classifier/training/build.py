@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman_classifier.classifier import Classifier
+from pointsman_classifier.errors import DataError
 from pointsman_classifier.features import FEATURE_NAMES
 from pointsman_classifier.model_file import (
     CARD_NAME,
@@ -48,9 +49,14 @@ def build(run: Path, out: Path, tests: Sequence[Prompt], large: bool = False) ->
             each style's readings are calibrated on the other styles alone.
 
     Raises:
-        DataError: a file of the run is missing or damaged.
+        DataError: a file of the run is missing or damaged, or no test prompt has a label for some
+            head on which its annotators agree.
     """
     learned = read_run(run, large)
+    for head in HEADS:
+        if all(prompt.agreed(head) is None for prompt in tests):
+            cause = f"{head}: no test prompt has a label on which its annotators agree"
+            raise DataError(Path("test"), None, cause)
     export = export_teacher if large else export_student
     manifest: dict[str, Any] = {
         "name": f"{MODEL}-large" if large else MODEL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,8 +21,11 @@ from pointsman_classifier.training.prompts import Prompt, targets_of
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Shares of the prompts, from the most confident on, at which accuracy is reported."""
 
+OTHERS = "others"
+"""The group of all groups that are too small for figures of their own."""
+
 _LEAST_GROUP = 15
-"""Prompts below which a style or a language gets no figures of its own."""
+"""Prompts below which a style or a language goes with the others."""
 
 
 def evaluate(classifier: Classifier, prompts: Sequence[Prompt]) -> dict[str, Any]:
@@ -175,12 +179,13 @@ def _by_group(
     guessed: Mapping[str, NDArray[np.int64]],
     key: Callable[[Prompt], str],
 ) -> dict[str, Any]:
-    groups = np.array([key(prompt) for prompt in prompts])
+    named = Counter(key(prompt) for prompt in prompts)
+    groups = np.array(
+        [key(prompt) if named[key(prompt)] >= _LEAST_GROUP else OTHERS for prompt in prompts]
+    )
     report: dict[str, Any] = {}
     for name in sorted(set(groups.tolist())):
         chosen = groups == name
-        if chosen.sum() < _LEAST_GROUP:
-            continue
         report[name] = {"prompts": int(chosen.sum())}
         for head in HEADS:
             rows = chosen & (gold[head] >= 0)

@@ -61,7 +61,10 @@ def read_run(folder: Path, large: bool) -> Learned:
         raise DataError(folder, None, cause) from error
     window = WINDOW
     if large:
-        recipe = described["recipe"]["teacher"]
+        try:
+            recipe = described["recipe"]["teacher"]
+        except KeyError as error:
+            raise DataError(folder / RUN, None, f"{error}: it is missing") from error
         head, tail = recipe["head_pieces"], recipe["tail_pieces"]
         # About six characters a piece, so that the pieces and not the characters are the bound.
         window = Window(head * 6, tail * 6, head, tail)
