@@ -69,7 +69,7 @@ class Recipe:
     mixed: int = 10000
     bags: int = 6000
     documents: int = 2500
-    repeats: int = 2
+    repeats: int = 3
     trust: float = 0.9
     seed: int = 0
     teacher: teacher.TeacherRecipe = field(default_factory=teacher.TeacherRecipe)
