@@ -184,11 +184,12 @@ def test_a_head_without_labels_has_no_figures(
     assert page.tags.count("polyline") == 1
 
 
-def test_a_group_of_few_prompts_gets_no_figures_of_its_own(
+def test_groups_of_few_prompts_are_measured_together(
     small_model: Path, some_prompts: Sequence[Prompt]
 ) -> None:
     figures = evaluate(Classifier.load(small_model), some_prompts[:74])
-    assert set(figures["by_style"]) == {"archive"}
+    assert set(figures["by_style"]) == {"archive", "others"}
+    assert figures["by_style"]["others"]["prompts"] == 14
     figures = evaluate(Classifier.load(small_model), some_prompts[:75])
     assert set(figures["by_style"]) == {"archive", "helpdesk"}
 
