@@ -40,6 +40,7 @@ from pointsman_classifier.pieces import PieceReader, split_words
 from pointsman_classifier.profile import Profile, Reading
 
 _ERRORS_ONLY = 3
+_ROW = ["outputs"]
 _UNKNOWN_TOKEN_ID = 0
 _EXTREME = 1e-6
 """Log-odds are taken of confidences no nearer than this to 0 or 1."""
@@ -110,7 +111,7 @@ class Classifier:
         """
         started = time.perf_counter()
         view = self.view(text)
-        row: list[float] = self._session.run(None, view.inputs)[0][0].tolist()
+        row: list[float] = self._session.run(_ROW, view.inputs)[0][0].tolist()
         readings = _read_heads(row, self.labels, self._calibration)
         return Profile(
             task_type=readings["task_type"],

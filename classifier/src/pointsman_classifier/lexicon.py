@@ -13,10 +13,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-_UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 """Signs of scripts that put no spaces between words: Thai and Lao, kana, Chinese characters."""
 
-_SPACED = re.compile(f"[^{_UNSPACED.pattern[1:-1]}]+")
+_SPACED = re.compile(f"[^{UNSPACED.pattern[1:-1]}]+")
 """A word of another script amid such signs, as in 用python写: it stays whole."""
 
 _SHORTEST_STEM: Final = 3
@@ -56,7 +56,7 @@ class Lexicon:
         known = self._words.get(word)
         if known is not None:
             return known
-        if _UNSPACED.search(word):
+        if UNSPACED.search(word):
             return self._read_signs(word)
         for length in range(min(len(word), self._longest_stem), _SHORTEST_STEM - 1, -1):
             known = self._stems.get(word[:length])

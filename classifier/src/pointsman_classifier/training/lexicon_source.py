@@ -7,14 +7,13 @@ parted by ``|``. A form that ends in ``*`` stands for every word that begins so.
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections import Counter, defaultdict
 from pathlib import Path
 
 from pointsman_classifier.errors import DataError
+from pointsman_classifier.lexicon import UNSPACED
 
-_UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _LEAST_STEM = 3
 _BY_WRITERS = ("es", "de", "fr", "pt", "ru", "it", "pl", "tr", "nl", "id", "vi", "sv", "cs", "hi")
 """Languages that share scripts with others, about by how many write to a machine in them."""
@@ -55,7 +54,7 @@ def read_lexicon(folder: Path, english: frozenset[str]) -> str:
             stem = form.rstrip("*")
             if len(stem) >= _LEAST_STEM:
                 stems[stem] = best
-        elif _UNSPACED.search(form):
+        elif UNSPACED.search(form):
             signs[form] = best
         elif form not in english | _ENGLISH and len(form) > 1:
             words[form] = best

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pointsman_classifier.errors import DataError
 from pointsman_classifier.excerpt import Window
-from pointsman_classifier.training.view import WINDOW
+from pointsman_classifier.training.view import WINDOW, teacher_window
 
 STUDENT: Final = "student.npz"
 TOKENIZER: Final = "tokenizer.json"
@@ -65,7 +65,5 @@ def read_run(folder: Path, large: bool) -> Learned:
             recipe = described["recipe"]["teacher"]
         except KeyError as error:
             raise DataError(folder / RUN, None, f"{error}: it is missing") from error
-        head, tail = recipe["head_pieces"], recipe["tail_pieces"]
-        # About six characters a piece, so that the pieces and not the characters are the bound.
-        window = Window(head * 6, tail * 6, head, tail)
+        window = teacher_window(recipe["head_pieces"], recipe["tail_pieces"])
     return Learned(weights, tokenizer, lexicon, window, described)

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from pointsman_classifier.excerpt import Window, cut_tokens
+from pointsman_classifier.excerpt import cut_tokens
 from pointsman_classifier.lexicon import Lexicon
 from pointsman_classifier.training.export import END, START
 from pointsman_classifier.training.labels import OUTPUTS
@@ -31,7 +31,7 @@ from pointsman_classifier.training.student import (
     loss_of,
     pad,
 )
-from pointsman_classifier.training.view import in_english
+from pointsman_classifier.training.view import in_english, teacher_window
 
 Floats = NDArray[np.float32]
 
@@ -79,17 +79,11 @@ class Teacher(nn.Module):
         return self.output(dropout(pooled, self.drop, self.training))
 
 
-def window_of(recipe: TeacherRecipe) -> Window:
-    """How much of a text the teacher reads: pieces, and six characters for each of them."""
-    head, tail = recipe.head_pieces, recipe.tail_pieces
-    return Window(head_chars=6 * head, tail_chars=6 * tail, head_tokens=head, tail_tokens=tail)
-
-
 def read_ids(
     texts: list[str], tokenizer: Tokenizer, lexicon: Lexicon, recipe: TeacherRecipe
 ) -> list[list[int]]:
     """The ids that the teacher reads of each text."""
-    window = window_of(recipe)
+    window = teacher_window(recipe.head_pieces, recipe.tail_pieces)
     english = in_english(texts, tokenizer, lexicon, window)
     encodings = tokenizer.encode_batch(english, add_special_tokens=False)
     cut = [cut_tokens(encoding.ids, window) for encoding in encodings]

@@ -18,6 +18,14 @@ WINDOW = Window(head_chars=440, tail_chars=240, head_tokens=70, tail_tokens=38)
 """How much of a text the student reads."""
 
 
+def teacher_window(head_pieces: int, tail_pieces: int) -> Window:
+    """How much of a text a teacher reads: so many pieces, and six characters for each of them.
+
+    So the pieces are the bound, and not the characters.
+    """
+    return Window(6 * head_pieces, 6 * tail_pieces, head_pieces, tail_pieces)
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
     """Texts as ids and features.
