@@ -178,6 +178,9 @@ class FakePointsman:
     async def Route(self, request: ProtoMessage, context: Context) -> ProtoMessage:
         return await self._unary(request, context)
 
+    async def Generate(self, request: ProtoMessage, context: Context) -> ProtoMessage:
+        return await self._unary(request, context)
+
     async def Complete(
         self, request: ProtoMessage, context: Context
     ) -> AsyncIterator[ProtoMessage]:
@@ -185,7 +188,7 @@ class FakePointsman:
         try:
             for step in self.scripts.popleft():
                 if isinstance(step, router.CompletionEvent):
-                    yield router.CompleteResponse(event=step)
+                    yield router.CompleteResponse(events=[step])
                 elif isinstance(step, Raw):
                     yield step.message
                 elif isinstance(step, Failure):
@@ -214,7 +217,7 @@ class FakePointsman:
                 for step in self.scripts.popleft():
                     response = router.ChatResponse(turn_id=request.turn.turn_id)
                     if isinstance(step, router.CompletionEvent):
-                        response.event.CopyFrom(step)
+                        response.events.events.append(step)
                     elif isinstance(step, router.ChatCancelled):
                         response.cancelled.CopyFrom(step)
                     elif isinstance(step, Failure):

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from pointsman.v1.router_service_pb2 import ChatCancelled, ChatResponse, CompletionEvent
+from pointsman.v1.router_service_pb2 import (
+    ChatCancelled,
+    ChatResponse,
+    CompletionEvent,
+    CompletionEvents,
+)
 from pointsman.v1.usage_pb2 import Usage
 from pointsman_client import (
     BrokenStream,
@@ -313,7 +318,7 @@ async def test_responses_of_the_future_are_skipped(fake: FakePointsman, client: 
     fake.play(
         decision,
         fake.raw(ChatResponse(turn_id="1")),
-        fake.raw(ChatResponse(turn_id="1", event=event)),
+        fake.raw(ChatResponse(turn_id="1", events=CompletionEvents(events=[event]))),
         *rest,
     )
     async with client.chat() as chat:

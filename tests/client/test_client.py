@@ -15,6 +15,8 @@ from pointsman.v1.registry_service_pb2 import ListModelsRequest
 from pointsman.v1.router_service_pb2 import (
     ClassifyRequest,
     ClassifyResponse,
+    GenerateRequest,
+    GenerateResponse,
     RouteRequest,
     RouteResponse,
 )
@@ -46,6 +48,21 @@ async def test_classify(fake: FakePointsman, client: Client) -> None:
     assert fake.requests == [
         ClassifyRequest(
             messages=[messages.user("Hi")], overrides=overrides.to_proto(), include_scores=True
+        )
+    ]
+
+
+async def test_generate_waits_for_the_whole_answer(fake: FakePointsman, client: Client) -> None:
+    answer = GenerateResponse(decision=Decision(model="m"), text="Hello")
+    fake.reply(answer)
+    generation = Generation(max_output_tokens=5)
+    got = await client.generate("Hi", system="Be brief.", generation=generation, explain=True)
+    assert got == answer
+    assert fake.requests == [
+        GenerateRequest(
+            messages=[messages.system("Be brief."), messages.user("Hi")],
+            generation=generation.to_proto(),
+            explain=True,
         )
     ]
 

@@ -134,7 +134,7 @@ async def test_events_of_the_future_are_skipped(fake: FakePointsman, client: Cli
         CompletionEvent(sequence=1).SerializeToString() + b"\xf2\x01\x00"
     )
     decision, _, *rest = fake.story(Decision(model="m"), "dropped", "Hi", Completed())
-    fake.play(decision, fake.raw(CompleteResponse(event=future)), *rest)
+    fake.play(decision, fake.raw(CompleteResponse(events=[future])), *rest)
     completion = client.complete("Hi")
     kinds = [event.WhichOneof("event") async for event in completion]
     assert kinds == ["decision", "delta", "completed"]

@@ -47,6 +47,7 @@ from pointsman_server.providers.base import TextChunk
 from pointsman_server.registry.health import HealthView
 from pointsman_server.registry.registry import Registry
 from pointsman_server.routing.router import Router, RoutingPolicy
+from stage import singly
 from virtual_time import now, virtual_time
 
 SMALL = make_model("small", Tier.CHEAP, provider="one", capabilities=(Capability.TOOL_USE,))
@@ -100,7 +101,7 @@ class House:
 
 
 async def run(completion: Completion) -> list[CompletionEvent]:
-    async with aclosing(completion.events()) as events:
+    async with aclosing(singly(completion.events())) as events:
         return [event async for event in events]
 
 
@@ -266,7 +267,7 @@ class TestAdmission:
         """An answer holds its place until its events have been closed."""
         house = House(limits=Limits(max_in_flight=1))
         house.one.play("small", answer("ok"))
-        events = house.engine.complete(make_request()).events()
+        events = singly(house.engine.complete(make_request()).events())
         await anext(events)
         assert house.engine.admission.in_flight == 1
         with pytest.raises(Overloaded):
@@ -344,7 +345,7 @@ class TestReceipts:
         house = House()
         house.one.play("small", answer("Hello"))
         completion = house.engine.complete(make_request())
-        async with aclosing(completion.events()) as events:
+        async with aclosing(singly(completion.events())) as events:
             async for event in events:
                 if isinstance(event, Completed):
                     break
@@ -394,7 +395,7 @@ class TestReceipts:
         house = House()
         house.one.play("small", answer("12345678", "more", gap=1.0))
         completion = house.engine.complete(make_request())
-        async with aclosing(completion.events()) as events:
+        async with aclosing(singly(completion.events())) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     break
@@ -408,7 +409,7 @@ class TestReceipts:
         """A caller who leaves before the provider was asked is settled with nothing spent."""
         house = House()
         completion = house.engine.complete(make_request())
-        events = completion.events()
+        events = singly(completion.events())
         assert isinstance(await anext(events), Decided)
         await events.aclose()
         (receipt,) = house.observer.receipts
@@ -456,7 +457,7 @@ class TestReceipts:
         """A call is settled at the prices it was decided with, even if its models have gone."""
         house = House()
         house.one.play("small", answer("Hello", gap=1.0))
-        events = house.engine.complete(make_request()).events()
+        events = singly(house.engine.complete(make_request()).events())
         await anext(events)
         house.engine.router.registry = Registry([replace(SMALL, name="new")])
         assert [type(e) async for e in events][-1] is Completed
@@ -483,7 +484,7 @@ async def test_observers_see_a_call_in_order() -> None:
     house = House()
     house.one.play("small", answer("ok"))
     request = make_request()
-    events = house.engine.complete(request).events()
+    events = singly(house.engine.complete(request).events())
     await anext(events)
     assert [d.decision.decision_id for d in house.observer.decisions] == ["d1"]
     assert house.observer.decisions[0].messages is request.messages

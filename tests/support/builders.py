@@ -31,6 +31,7 @@ from pointsman_server.domain.profile import (
 )
 from pointsman_server.domain.request import CallContext, ExecutionOptions, Request
 from pointsman_server.providers.base import (
+    Batch,
     Finish,
     ModelCall,
     ProviderError,
@@ -238,8 +239,8 @@ class ScriptedProvider:
         """The calls that are not closed."""
         return [c for c in self.calls if c.closed_at is None]
 
-    async def stream(self, call: ModelCall) -> AsyncGenerator[ProviderEvent, None]:
-        """Play the next script."""
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Batch, None]:
+        """Play the next script, one event a batch."""
         scripts = self.scripts.get(call.model.name)
         assert scripts, f"nobody expected a call to {call.model.name}"
         script = scripts.popleft()
@@ -254,7 +255,7 @@ class ScriptedProvider:
                 if isinstance(step, TextChunk):
                     book.characters_sent += len(step.text)
                 book.finished = isinstance(step, Finish)
-                yield step
+                yield [step]
         finally:
             if self.close_s:
                 await asyncio.sleep(self.close_s)

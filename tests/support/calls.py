@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pointsman_server.domain.messages import GenerationOptions, Message, Role, Text, ToolCall
 from pointsman_server.domain.model import Model, Tier
 from pointsman_server.providers.base import (
+    Batch,
     Finish,
     ModelCall,
     ProviderError,
@@ -72,12 +73,12 @@ class Outcome:
                     self.finish = event
 
 
-async def outcome_of(events: AsyncIterable[ProviderEvent]) -> Outcome:
+async def outcome_of(batches: AsyncIterable[Batch]) -> Outcome:
     """Listen until the end."""
     outcome = Outcome()
     try:
-        async for event in events:
-            outcome.add([event])
+        async for batch in batches:
+            outcome.add(batch)
     except ProviderError as error:
         outcome.error = error
     return outcome

@@ -139,7 +139,7 @@ class Chat:
         """Read until this turn has a response, or an event, of this kind."""
         while True:
             response = await self.next()
-            found = {response.WhichOneof("response"), response.event.WhichOneof("event")}
+            found = {response.WhichOneof("response"), *kinds(response.events.events)}
             if response.turn_id == turn_id and kind in found:
                 return response
 
@@ -153,7 +153,7 @@ class Chat:
 
     def text(self, turn_id: str) -> str:
         """The text of a turn, as far as it was read."""
-        return "".join(r.event.delta.text for r in self.responses if r.turn_id == turn_id)
+        return text_of([e for r in self.responses if r.turn_id == turn_id for e in r.events.events])
 
 
 def user(text: str) -> Message:
@@ -168,7 +168,7 @@ def ask(text: str = "What is the capital of France?", **fields: Any) -> Complete
 
 async def collect(call: Any) -> list[CompletionEvent]:
     """The events of a Complete."""
-    return [response.event async for response in call]
+    return [event async for response in call for event in response.events]
 
 
 async def failing(call: Any) -> tuple[list[CompletionEvent], grpc.aio.AioRpcError]:
@@ -176,7 +176,7 @@ async def failing(call: Any) -> tuple[list[CompletionEvent], grpc.aio.AioRpcErro
     events = []
     try:
         async for response in call:
-            events.append(response.event)
+            events += response.events
     except grpc.aio.AioRpcError as error:
         return events, error
     raise AssertionError(f"no error after {events}")

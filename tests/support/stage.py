@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -96,15 +96,25 @@ class Stage:
         return [c.call.model.name for p in self.providers.values() for c in p.open]
 
 
+async def singly(
+    batches: AsyncGenerator[list[CompletionEvent], None],
+) -> AsyncGenerator[CompletionEvent, None]:
+    """The events one by one; closing this closes what they come from."""
+    async with aclosing(batches):
+        async for batch in batches:
+            for event in batch:
+                yield event
+
+
 async def collect(
     execution: Execution, *, reader_s: float = 0.0
 ) -> tuple[list[CompletionEvent], Exception | None]:
-    """All events, and the error at their end; a reader who takes ``reader_s`` for each."""
+    """All events, and the error at their end; a reader who takes ``reader_s`` for each batch."""
     events: list[CompletionEvent] = []
     try:
         async with aclosing(execution.events()) as stream:
-            async for event in stream:
-                events.append(event)
+            async for batch in stream:
+                events += batch
                 await asyncio.sleep(reader_s)
     except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
         return events, error

@@ -9,7 +9,7 @@ after the answer. Nothing downstream changes what it was given.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 
@@ -142,29 +142,29 @@ class Engine:
         """An answer to a prompt, not yet begun: iterate its events."""
         return Completion(self, request)
 
-    async def answer(
-        self, request: Request, settled: Callable[[Receipt], None]
-    ) -> AsyncGenerator[CompletionEvent, None]:
+    async def answer(self, completion: Completion) -> AsyncGenerator[list[CompletionEvent], None]:
         """The whole way of one request; `Completion` is its face.
 
-        ``settled`` is called exactly once for a request that was decided, however it ends.
+        A request that was decided gets its receipt exactly once, however it ends.
         """
+        request = completion.request
         with ExitStack() as place:
             with self._refusals():
                 self._check(request)
                 place.enter_context(self.admission.enter())
                 decision = self._decide(request, await self._read(request))
+            completion.decision = decision
             job = self._job(request, decision)
             execution = self._executor.execution(job)
             error = "Cancelled"
             try:
-                execution.begin()  # the call is on its way while the decision is being sent
-                yield Decided(decision)
-                async with aclosing(execution.events()) as events:
-                    async for event in events:
-                        if isinstance(event, Completed):
+                # the call is on its way while the decision is being sent
+                yield [Decided(decision), *execution.begin()]
+                async with aclosing(execution.events()) as batches:
+                    async for batch in batches:
+                        if isinstance(batch[-1], Completed):
                             error = ""  # now: whoever has the last event may stop iterating
-                        yield event
+                        yield batch
             except Exception as failure:
                 error = type(failure).__name__
                 raise
@@ -173,7 +173,7 @@ class Engine:
                     await execution.close()
                 finally:  # whoever interrupts the closing does not get away without a receipt
                     receipt = self._receipt(request, job, execution, error)
-                    settled(receipt)
+                    completion.receipt = receipt
                     self._observer.request_ended(receipt)
 
     @contextmanager
@@ -272,15 +272,22 @@ class Engine:
 
 
 class Completion:
-    """One answer. ``receipt`` is there once it has ended, in whatever way, after a decision."""
+    """One answer.
+
+    ``decision`` is there with the first batch of events; after that, ``receipt`` once it has ended,
+    in whatever way.
+    """
 
     def __init__(self, engine: Engine, request: Request) -> None:
+        self.request = request
+        self.decision: Decision | None = None
         self.receipt: Receipt | None = None
         self._engine = engine
-        self._request = request
 
-    def events(self) -> AsyncGenerator[CompletionEvent, None]:
-        """`Decided`, then what happens, then `Completed`. Iterate once.
+    def events(self) -> AsyncGenerator[list[CompletionEvent], None]:
+        """`Decided`, then what happens, then `Completed`, in batches. Iterate once.
+
+        A batch is all that one wake of the loop brought, in order, and never empty.
 
         Closing the generator cancels every provider call made for the request; what was spent is
         settled all the same.
@@ -288,10 +295,7 @@ class Completion:
         Raises:
             RouterError: any of `domain.errors`.
         """
-        return self._engine.answer(self._request, self._settle)
-
-    def _settle(self, receipt: Receipt) -> None:
-        self.receipt = receipt
+        return self._engine.answer(self)
 
 
 def check_overrides(overrides: ProfileOverrides, known: Vocabulary) -> None:

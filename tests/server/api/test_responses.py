@@ -183,9 +183,45 @@ EVENTS: dict[str, CompletionEvent] = {
 }
 
 
+def encoded(
+    event: CompletionEvent, sequence: int = 0, elapsed_s: float = 0.0
+) -> router_service_pb2.CompletionEvent:
+    response = router_service_pb2.CompleteResponse()
+    responses.add_events(response.events, [event], sequence, elapsed_s)
+    (message,) = response.events
+    return message
+
+
+def test_a_batch_is_numbered_in_order() -> None:
+    response = router_service_pb2.CompleteResponse()
+    responses.add_events(response.events, EVENTS.values(), 3, 0.5)
+    assert [e.sequence for e in response.events] == list(range(3, 3 + len(EVENTS)))
+    assert [e.WhichOneof("event") for e in response.events] == list(EVENTS)
+
+
+def test_a_whole_answer_is_put_together_from_its_events() -> None:
+    """What was discarded is not part of it."""
+    call = ToolCall("1", "f", "{}")
+    events: list[CompletionEvent] = [
+        EVENTS["decision"],
+        TextDelta(0, "dropped"),
+        ToolCallDelta(0, ToolCall("0", "dropped", "{}")),
+        EVENTS["model_switched"],
+        TextDelta(2, "hé"),
+        TextDelta(2, "llo"),
+        ToolCallDelta(2, call),
+        COMPLETED,
+    ]
+    answer = responses.to_answer(events, explain=False)
+    assert answer.text == "héllo"
+    assert [(c.call_id, c.name) for c in answer.tool_calls] == [("1", "f")]
+    assert answer.completed == encoded(COMPLETED).completed
+    assert answer.decision == encoded(EVENTS["decision"]).decision
+
+
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_event_has_its_envelope(name: str) -> None:
-    message = responses.to_event(EVENTS[name], 7, 1.25, explain=False)
+    message = encoded(EVENTS[name], 7, 1.25)
     assert message.WhichOneof("event") == name
     assert message.sequence == 7
     assert (message.elapsed.seconds, message.elapsed.nanos) == (1, 250_000_000)
@@ -200,7 +236,7 @@ def test_there_is_an_example_of_every_event() -> None:
 
 def test_what_events_carry() -> None:
     def event(name: str) -> router_service_pb2.CompletionEvent:
-        return responses.to_event(EVENTS[name], 0, 0.0, explain=False)
+        return encoded(EVENTS[name], 0, 0.0)
 
     started = event("attempt_started").attempt_started
     assert (started.attempt, started.model) == (2, "m")
@@ -221,13 +257,13 @@ def test_what_events_carry() -> None:
     assert completed.time_to_first_token.nanos == 500_000_000
     assert (completed.baseline_model, completed.baseline_cost_usd_nanos) == ("big", 99)
     late = dataclasses.replace(COMPLETED, first_token_s=None)
-    message = responses.to_event(late, 0, 0.0, explain=False)
+    message = encoded(late, 0, 0.0)
     assert not message.completed.HasField("time_to_first_token")
 
 
 def test_a_tool_call_is_sent_as_the_model_wrote_it() -> None:
     event = ToolCallDelta(0, ToolCall("1", "f", '{"x": "é"'))
-    message = responses.to_event(event, 0, 0.0, explain=False).delta
+    message = encoded(event, 0, 0.0).delta
     assert message.WhichOneof("delta") == "tool_call"
     assert (message.tool_call.call_id, message.tool_call.name) == ("1", "f")
     assert message.tool_call.arguments_json == '{"x": "é"'

@@ -21,7 +21,7 @@ from pointsman_server.domain.events import AttemptEnded, AttemptStarted, Complet
 from pointsman_server.domain.money import Usage
 from pointsman_server.execution.attempt import total_usage
 from pointsman_server.providers.base import Finish, TextChunk
-from stage import Stage, collect, story, text_of
+from stage import Stage, collect, singly, story, text_of
 from virtual_time import now, virtual_time
 
 
@@ -32,7 +32,7 @@ async def test_closed_before_the_first_token() -> None:
     stage.play("a", [Hang()])
     stage.play("b", [Hang()])
     execution = stage.execution(hedge="b", hedge_after_s=1.0)
-    events = execution.events()
+    events = singly(execution.events())
     assert isinstance(await anext(events), AttemptStarted)
     assert isinstance(await anext(events), AttemptStarted)
     await asyncio.sleep(0)  # let the hedge's call begin
@@ -66,7 +66,7 @@ async def test_closed_in_the_middle() -> None:
     stage = Stage()
     stage.play("a", answer("12345678", "never seen", gap=1.0))
     execution = stage.execution()
-    async with aclosing(execution.events()) as events:
+    async with aclosing(singly(execution.events())) as events:
         async for event in events:
             if isinstance(event, TextDelta):
                 break
@@ -262,7 +262,7 @@ def test_whatever_happens(
 
         async def read() -> None:
             try:
-                async with aclosing(execution.events()) as stream:
+                async with aclosing(singly(execution.events())) as stream:
                     async for event in stream:
                         events.append(event)
                         await asyncio.sleep(reader_s)

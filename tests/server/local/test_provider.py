@@ -17,6 +17,7 @@ from pointsman_server.domain.attempts import FailureKind, FinishReason
 from pointsman_server.domain.messages import GenerationOptions, Message, Role, Text, Tool
 from pointsman_server.domain.model import Model
 from pointsman_server.providers.base import (
+    Batch,
     Finish,
     ModelCall,
     ProviderError,
@@ -69,7 +70,7 @@ def call(
 
 async def collect(provider: LocalProvider, call: ModelCall) -> list[ProviderEvent]:
     async with asyncio.timeout(60):
-        return [event async for event in provider.stream(call)]
+        return [event async for batch in provider.stream(call) for event in batch]
 
 
 def text_of(events: list[ProviderEvent]) -> str:
@@ -125,7 +126,7 @@ async def test_answers_follow_a_json_schema(provider: LocalProvider) -> None:
 
 async def test_closing_a_stream_frees_the_slot(provider: LocalProvider) -> None:
     async with aclosing(provider.stream(call("Tell me a very long story.", 400))) as stream:
-        assert isinstance(await anext(stream), TextChunk)
+        assert isinstance((await anext(stream))[0], TextChunk)
     started = time.monotonic()
 
     events = await collect(provider, call("Say hello.", 4))
@@ -216,7 +217,7 @@ async def test_a_check_needs_a_running_server() -> None:
     assert error.failure.kind is FailureKind.UNREACHABLE
 
 
-async def rest_of(stream: AsyncGenerator[ProviderEvent, None]) -> None:
+async def rest_of(stream: AsyncGenerator[Batch, None]) -> None:
     async with asyncio.timeout(30):
         async for _ in stream:
             pass

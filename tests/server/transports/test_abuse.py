@@ -220,7 +220,7 @@ async def test_a_bug_in_the_middle_of_a_stream(
 ) -> None:
     whole = Engine.answer
 
-    async def answer(self: Engine, *args: Any) -> AsyncGenerator[CompletionEvent, None]:
+    async def answer(self: Engine, *args: Any) -> AsyncGenerator[list[CompletionEvent], None]:
         events = whole(self, *args)
         yield await anext(events)
         await events.aclose()

@@ -19,6 +19,7 @@ from served import (
     ask,
     collect,
     detail,
+    kinds,
     read_to_end,
     reason_of,
     status_of,
@@ -47,16 +48,16 @@ def history_of(upstream: Upstream, number: int = -1) -> list[tuple[str, str]]:
 
 def events_of(chat: Chat, turn_id: str) -> list[str]:
     """What happened to a turn."""
-    found = []
+    found: list[str] = []
     for response in chat.responses:
         if response.turn_id == turn_id:
             kind = response.WhichOneof("response")
-            found.append(response.event.WhichOneof("event") if kind == "event" else kind)
-    return [str(f) for f in found]
+            found += kinds(response.events.events) if kind == "events" else [str(kind)]
+    return found
 
 
 def check_numbering(chat: Chat, turn_id: str) -> None:
-    events = [r.event for r in chat.responses if r.turn_id == turn_id and r.HasField("event")]
+    events = [e for r in chat.responses if r.turn_id == turn_id for e in r.events.events]
     assert [e.sequence for e in events] == list(range(len(events)))
 
 

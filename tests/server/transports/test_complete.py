@@ -21,6 +21,7 @@ from answers import (
 )
 from google.protobuf.duration_pb2 import Duration
 from pointsman.v1 import decision_pb2, router_service_pb2
+from pointsman.v1.router_service_pb2 import GenerateRequest
 from served import (
     ErrorInfo,
     RetryInfo,
@@ -84,6 +85,39 @@ async def test_an_answer_from_its_decision_to_its_end(served: Served) -> None:
     assert await call.code() is Code.OK
 
 
+async def test_what_arrives_together_is_sent_together(served: Served) -> None:
+    """Everything that one wake of the server delivered is one message."""
+    served.one.enqueue(Reply([rest("Hello", ", ", "world", "!")]))
+    responses = [r async for r in served.router.Complete(ask())]
+    assert [kinds(r.events) for r in responses] == [
+        ["decision", "attempt_started"],
+        ["delta", "completed"],
+    ]
+    assert text_of([e for r in responses for e in r.events]) == "Hello, world!"
+
+
+async def test_a_whole_answer_in_one_message(served: Served) -> None:
+    call = served.router.Generate(
+        GenerateRequest(messages=ask("Say hello to the world.").messages, explain=True)
+    )
+    answer = await call
+    assert answer.text == "Hello, world"
+    assert answer.decision.model == answer.completed.model == "one/a"
+    assert answer.decision.reasons
+    assert (answer.completed.usage.input_tokens, answer.completed.usage.output_tokens) == (12, 3)
+    assert dict(await call.initial_metadata())["x-pointsman-model"] == "one/a"
+    assert dict(await call.trailing_metadata())["x-pointsman-attempts"] == "1"
+
+
+async def test_a_whole_answer_that_fails_says_why(served: Served) -> None:
+    served.one.enqueue(Reply([*said("only half")]))
+    request = GenerateRequest(messages=ask().messages)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.router.Generate(request)
+    assert reason_of(status_of(caught.value)) == "ANSWER_INTERRUPTED"
+    assert caught.value.code() is Code.UNAVAILABLE
+
+
 async def test_metadata_before_the_first_message_and_after_the_last(served: Served) -> None:
     call = served.router.Complete(ask())
     headers = dict(await call.initial_metadata())
@@ -117,8 +151,8 @@ async def test_text_comes_as_the_provider_sends_it(served: Served) -> None:
     seen = []
     async with asyncio.timeout(5):
         async for response in served.router.Complete(ask()):
-            seen.append(response.event)
-            if response.event.delta.text == "first":
+            seen += response.events
+            if response.events[-1].delta.text == "first":
                 go.set()
     check_numbering(seen)
     assert text_of(seen) == "firstsecond"
@@ -371,7 +405,7 @@ async def test_a_client_that_cancels_closes_its_providers_connection(
     call = served.router.Complete(ask())
     await served.one.wait_for(lambda u: len(u.requests) == 1)
     if when != "before the first token":
-        while (await call.read()).event.delta.text == "":
+        while not text_of((await call.read()).events):
             pass
     call.cancel()
     cancelled_at = asyncio.get_running_loop().time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -50,6 +51,7 @@ class Turn(Answer):
         self._settled = False
         self._cancel_asked = False
         self._cancelled_usage: Usage | None = None
+        self._unread: deque[CompletionEvent] = deque()
 
     @property
     def turn_id(self) -> str:
@@ -79,13 +81,11 @@ class Turn(Answer):
             await self.aclose()
             raise DeadlineExceeded(f"the turn took longer than {self._timeout_s} s") from None
 
-    def _take(self, response: ChatResponse) -> CompletionEvent | None:
-        """Take the server's next message in; returns an event whose kind is known."""
+    def _take(self, response: ChatResponse) -> None:
+        """Take the server's next message in."""
         match response.WhichOneof("response"):
-            case "event":
-                known = self._state.accept(response.event)
-                self._settled = self.completed is not None
-                return response.event if known else None
+            case "events":
+                self._unread.extend(response.events.events)
             case "error":
                 self._settled = True
                 self._error = self._error or from_status(response.error)
@@ -96,6 +96,15 @@ class Turn(Answer):
                     self._error = Cancelled("the server cancelled the turn")
             case _:
                 pass
+
+    def _next_unread(self) -> CompletionEvent | None:
+        """The next event taken in whose kind is known, or None where there is none."""
+        while self._unread:
+            event = self._unread.popleft()
+            known = self._state.accept(event)
+            self._settled = self.completed is not None
+            if known:
+                return event
         return None
 
 
@@ -215,17 +224,17 @@ class Chat:
         """Read on until the turn has a new event, or None where it is over."""
         stream = self._opened()
         async with self._reads:
-            while not turn._settled:
-                response = await stream.read()
+            while True:
                 try:
+                    event = turn._next_unread()
+                    if event is not None or turn._settled:
+                        return event
+                    response = await stream.read()
                     if response.turn_id != turn.turn_id:
                         raise BrokenStream("the server answered a turn that is not under way")
-                    event = turn._take(response)
+                    turn._take(response)
                 except BrokenStream as error:
                     raise stream.fail(error) from None
-                if event is not None:
-                    return event
-        return None
 
     def _opened(self) -> ChatStream:
         if self._stream is None:

@@ -22,6 +22,8 @@ from pointsman.v1.router_service_pb2 import (
     ChatSetup,
     ClassifyRequest,
     CompleteRequest,
+    GenerateRequest,
+    GenerateResponse,
     RouteRequest,
 )
 from pointsman.v1.router_service_pb2_grpc import RouterServiceStub
@@ -167,6 +169,36 @@ class Client:
             stub.Route(request, timeout=self._timeout(timeout_s), metadata=self._metadata)
         )
         return response.decision
+
+    async def generate(
+        self,
+        prompt: Prompt,
+        *,
+        system: str | None = None,
+        constraints: Constraints | None = None,
+        generation: Generation | None = None,
+        execution: Execution | None = None,
+        context: Context | None = None,
+        overrides: Overrides | None = None,
+        explain: bool = False,
+        request_id: str = "",
+        timeout_s: float | None = None,
+    ) -> GenerateResponse:
+        """Route a prompt and wait for the whole answer. See ``complete`` for the arguments."""
+        request = GenerateRequest(
+            messages=conversation(prompt, system),
+            context=None if context is None else context.to_proto(),
+            overrides=None if overrides is None else overrides.to_proto(),
+            constraints=None if constraints is None else constraints.to_proto(),
+            generation=None if generation is None else generation.to_proto(),
+            execution=None if execution is None else execution.to_proto(),
+            explain=explain,
+            request_id=request_id,
+        )
+        stub = RouterServiceStub(self.channel)
+        return await self._result(
+            stub.Generate(request, timeout=self._timeout(timeout_s), metadata=self._metadata)
+        )
 
     def complete(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import TypeAlias
 
@@ -32,11 +33,13 @@ class Completion(Answer):
         self._call: CompleteCall | None = None
         self._responses: AsyncIterator[CompleteResponse] | None = None
         self._answered = False
+        self._unread: deque[CompletionEvent] = deque()
 
     def cancel(self) -> None:
         """Stop the answer: the server stops its provider calls. No effect once it is whole."""
         if self.completed is None and self._error is None:
             self._cancelled = True
+            self._unread.clear()
             if self._call is not None:
                 self._call.cancel()
 
@@ -52,16 +55,21 @@ class Completion(Answer):
             self._call.cancel()
 
     async def _next_event(self) -> CompletionEvent | None:
-        while (response := await self._next_response()) is not None:
-            try:
-                known = self._state.accept(response.event)
-            except PointsmanError:
-                if self._call is not None:
-                    self._call.cancel()
-                raise
-            if known:
-                return response.event
-        return None
+        while True:
+            while self._unread:
+                event = self._unread.popleft()
+                try:
+                    known = self._state.accept(event)
+                except PointsmanError:
+                    if self._call is not None:
+                        self._call.cancel()
+                    raise
+                if known:
+                    return event
+            response = await self._next_response()
+            if response is None:
+                return None
+            self._unread.extend(response.events)
 
     async def _next_response(self) -> CompleteResponse | None:
         if self._responses is None:

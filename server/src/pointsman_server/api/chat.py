@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 
 from google.protobuf.message import Message
@@ -30,7 +30,13 @@ from pointsman_server.domain.errors import (
     RouterError,
     ShuttingDown,
 )
-from pointsman_server.domain.events import Completed, ModelSwitched, TextDelta, ToolCallDelta
+from pointsman_server.domain.events import (
+    Completed,
+    CompletionEvent,
+    ModelSwitched,
+    TextDelta,
+    ToolCallDelta,
+)
 from pointsman_server.domain.messages import ToolCall
 from pointsman_server.engine import SHED_RETRY_S, Completion, Engine
 
@@ -103,17 +109,18 @@ class _Answer:
         self.calls: list[ToolCall] = []
         self.whole = False
 
-    def add(self, event: object) -> None:
-        match event:
-            case Completed():
-                self.whole = True
-            case TextDelta(_, text):
-                self.text.append(text)
-            case ToolCallDelta(_, tool_call):
-                self.calls.append(tool_call)
-            case ModelSwitched(discard=True):
-                self.text.clear()
-                self.calls.clear()
+    def add(self, batch: Iterable[CompletionEvent]) -> None:
+        for event in batch:
+            match event:
+                case Completed():
+                    self.whole = True
+                case TextDelta(_, text):
+                    self.text.append(text)
+                case ToolCallDelta(_, tool_call):
+                    self.calls.append(tool_call)
+                case ModelSwitched(discard=True):
+                    self.text.clear()
+                    self.calls.clear()
 
 
 class _Conversation:
@@ -263,14 +270,15 @@ class _Conversation:
         self, turn_id: str, completion: Completion, answer: _Answer, call: Call
     ) -> None:
         sequence = 0
-        async with aclosing(completion.events()) as events:
-            async for event in events:
+        async with aclosing(completion.events()) as batches:
+            async for batch in batches:
                 elapsed = self._clock() - call.accepted_at
-                message = responses.to_event(event, sequence, elapsed, explain=False)
-                await self._outbox.put(_pb.ChatResponse(turn_id=turn_id, event=message))
+                message = _pb.ChatResponse(turn_id=turn_id)
+                responses.add_events(message.events.events, batch, sequence, elapsed)
+                await self._outbox.put(message)
                 # remembered only once it is on its way: what a cancel keeps is what was sent
-                answer.add(event)
-                sequence += 1
+                answer.add(batch)
+                sequence += len(batch)
 
     def _remember(self, asked: tuple[domain.Message, ...], answer: _Answer) -> None:
         """Keep the turn in the history, unless nothing was said."""

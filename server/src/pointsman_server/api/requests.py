@@ -33,7 +33,7 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 class _Routable(Protocol):
-    """What RouteRequest and CompleteRequest have in common."""
+    """What RouteRequest, GenerateRequest and CompleteRequest have in common."""
 
     @property
     def context(self) -> router_service_pb2.CallContext: ...
@@ -82,7 +82,9 @@ def from_route(message: router_service_pb2.RouteRequest, call: Call, total_s: fl
 
 
 def from_complete(
-    message: router_service_pb2.CompleteRequest, call: Call, total_s: float
+    message: router_service_pb2.CompleteRequest | router_service_pb2.GenerateRequest,
+    call: Call,
+    total_s: float,
 ) -> Request:
     """A request to answer.
 

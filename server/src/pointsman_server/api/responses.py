@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from pointsman.v1 import (
     classification_pb2,
     decision_pb2,
@@ -122,11 +123,23 @@ def to_usage(usage: Usage) -> usage_pb2.Usage:
     )
 
 
-def to_event(
-    event: CompletionEvent, sequence: int, elapsed_s: float, *, explain: bool
-) -> router_service_pb2.CompletionEvent:
-    """An event in its envelope: numbered, and timed from acceptance."""
-    message = _router.CompletionEvent(sequence=sequence, elapsed=duration(elapsed_s))
+def add_events(
+    to: RepeatedCompositeFieldContainer[router_service_pb2.CompletionEvent],
+    batch: Iterable[CompletionEvent],
+    sequence: int,
+    elapsed_s: float,
+    *,
+    explain: bool = False,
+) -> None:
+    """Put a batch into a message: numbered from ``sequence`` on, and timed from acceptance."""
+    elapsed = duration(elapsed_s)
+    for number, event in enumerate(batch, sequence):
+        _fill(to.add(sequence=number, elapsed=elapsed), event, explain=explain)
+
+
+def _fill(
+    message: router_service_pb2.CompletionEvent, event: CompletionEvent, *, explain: bool
+) -> None:
     match event:
         case TextDelta():
             message.delta.attempt = event.attempt
@@ -153,6 +166,30 @@ def to_event(
             message.model_switched.discard = event.discard
         case Completed():
             message.completed.CopyFrom(_completed(event))
+
+
+def to_answer(
+    events: Iterable[CompletionEvent], *, explain: bool
+) -> router_service_pb2.GenerateResponse:
+    """A whole answer out of all its events, without what was discarded."""
+    message = _router.GenerateResponse()
+    texts: list[str] = []
+    for event in events:
+        match event:
+            case Decided():
+                message.decision.CopyFrom(to_decision(event.decision, explain=explain))
+            case TextDelta(_, text):
+                texts.append(text)
+            case ToolCallDelta(_, call):
+                message.tool_calls.append(to_tool_call_pb(call))
+            case ModelSwitched(discard=True):
+                texts.clear()
+                del message.tool_calls[:]
+            case Completed():
+                message.completed.CopyFrom(_completed(event))
+            case _:
+                pass
+    message.text = "".join(texts)
     return message
 
 

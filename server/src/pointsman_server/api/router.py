@@ -1,4 +1,4 @@
-"""RouterService: classify, route, complete."""
+"""RouterService: classify, route, generate, complete."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pointsman_server.api import requests, responses
 from pointsman_server.api.call import BidiStream, Call, ServerStream, Service, Unary
 from pointsman_server.api.chat import ChatHandler
 from pointsman_server.domain.clock import Monotonic
-from pointsman_server.domain.events import Decided
-from pointsman_server.engine import Engine
+from pointsman_server.domain.events import CompletionEvent
+from pointsman_server.engine import Completion, Engine
 
 _pb = router_service_pb2
 
@@ -33,6 +33,7 @@ class RouterService:
             {
                 "Classify": Unary(_pb.ClassifyRequest, self.classify),
                 "Route": Unary(_pb.RouteRequest, self.route),
+                "Generate": Unary(_pb.GenerateRequest, self.generate),
                 "Complete": ServerStream(_pb.CompleteRequest, self.complete),
                 "Chat": BidiStream(_pb.ChatRequest, self._chat.chat),
             },
@@ -57,22 +58,45 @@ class RouterService:
         call.headers.update(responses.decision_headers(decision, overhead))
         return _pb.RouteResponse(decision=responses.to_decision(decision, explain=message.explain))
 
+    async def generate(self, message: _pb.GenerateRequest, call: Call) -> _pb.GenerateResponse:
+        """Route a prompt and return the whole answer."""
+        completion = self._engine.complete(requests.from_complete(message, call, self._total_s))
+        heard: list[CompletionEvent] = []
+        try:
+            async with aclosing(completion.events()) as batches:
+                async for batch in batches:
+                    if not heard:
+                        self._tell_decision(completion, call)
+                    heard += batch
+        finally:
+            _tell_receipt(completion, call)
+        return responses.to_answer(heard, explain=message.explain)
+
     async def complete(
         self, message: _pb.CompleteRequest, call: Call
     ) -> AsyncGenerator[_pb.CompleteResponse, None]:
         """Route a prompt and stream the answer."""
         completion = self._engine.complete(requests.from_complete(message, call, self._total_s))
-        sequence = 0
+        explain, sequence = message.explain, 0
         try:
-            async with aclosing(completion.events()) as events:
-                async for event in events:
+            async with aclosing(completion.events()) as batches:
+                async for batch in batches:
+                    if sequence == 0:
+                        self._tell_decision(completion, call)
+                    response = _pb.CompleteResponse()
                     elapsed = self._clock() - call.accepted_at
-                    if isinstance(event, Decided):
-                        call.headers.update(responses.decision_headers(event.decision, elapsed))
-                    yield _pb.CompleteResponse(
-                        event=responses.to_event(event, sequence, elapsed, explain=message.explain)
-                    )
-                    sequence += 1
+                    responses.add_events(response.events, batch, sequence, elapsed, explain=explain)
+                    yield response
+                    sequence += len(batch)
         finally:
-            if completion.receipt is not None:
-                call.trailers.update(responses.receipt_trailers(completion.receipt))
+            _tell_receipt(completion, call)
+
+    def _tell_decision(self, completion: Completion, call: Call) -> None:
+        if completion.decision is not None:
+            elapsed = self._clock() - call.accepted_at
+            call.headers.update(responses.decision_headers(completion.decision, elapsed))
+
+
+def _tell_receipt(completion: Completion, call: Call) -> None:
+    if completion.receipt is not None:
+        call.trailers.update(responses.receipt_trailers(completion.receipt))

@@ -18,9 +18,9 @@ from pointsman_server.domain.attempts import (
 from pointsman_server.domain.model import Model
 from pointsman_server.domain.money import Usage, estimated_tokens
 from pointsman_server.providers.base import (
+    Batch,
     Finish,
     ProviderError,
-    ProviderEvent,
     TextChunk,
     ToolCallChunk,
 )
@@ -32,7 +32,7 @@ _CUT_SHORT_BY_US = frozenset(
 
 @dataclass(slots=True)
 class Attempt:
-    """A call to ``model``. ``opening`` waits for the first event that there is to show.
+    """A call to ``model``. ``opening`` waits for the first batch that there is to show.
 
     ``asked`` is false until the provider is asked: what is cancelled before has cost nothing.
     ``worked`` is true once the model was seen at work: from then on the call costs its prompt.
@@ -42,26 +42,27 @@ class Attempt:
     model: Model
     reason: AttemptReason
     started_at: float
-    stream: AsyncGenerator[ProviderEvent, None]
-    opening: asyncio.Task[ProviderEvent]
+    stream: AsyncGenerator[Batch, None]
+    opening: asyncio.Task[Batch]
     asked: bool = False
     worked: bool = False
-    first_event: ProviderEvent | None = None
+    first_batch: Batch = ()
     first_token_at: float | None = None
     characters: int = 0
     reported: Usage | None = None
     ended: bool = False
     closing: asyncio.Task[None] | None = None
 
-    def count(self, event: ProviderEvent) -> None:
-        """Note what an event says of the tokens consumed."""
-        match event:
-            case TextChunk(text):
-                self.characters += len(text)
-            case ToolCallChunk(call):
-                self.characters += len(call.name) + len(call.arguments_json)
-            case Finish(_, usage):
-                self.reported = usage
+    def count(self, batch: Batch) -> None:
+        """Note what a batch says of the tokens consumed."""
+        for event in batch:
+            match event:
+                case TextChunk(text):
+                    self.characters += len(text)
+                case ToolCallChunk(call):
+                    self.characters += len(call.name) + len(call.arguments_json)
+                case Finish(_, usage):
+                    self.reported = usage
 
     def failure_of(self, error: BaseException) -> Failure:
         """What went wrong, from the exception that ended the stream.

@@ -50,11 +50,11 @@ from pointsman_server.execution.hedge import (
 )
 from pointsman_server.execution.hedge_budget import HedgeBudget
 from pointsman_server.providers.base import (
+    Batch,
     Finish,
     ModelCall,
     Provider,
     ProviderError,
-    ProviderEvent,
     TextChunk,
     ToolCallChunk,
     Working,
@@ -114,24 +114,25 @@ class Execution:
         self._winner: Attempt | None = None
         self.completed: Completed | None = None
         self._error: RouterError | None = None
-        self._begun: list[CompletionEvent] | None = None
+        self._begun = False
         self._closed = False
         self.records: list[AttemptRecord] = []
         self.first_token_at: float | None = None
 
-    async def events(self) -> AsyncGenerator[CompletionEvent, None]:
-        """Run to the end. However it ends, every provider call is closed and recorded.
+    async def events(self) -> AsyncGenerator[list[CompletionEvent], None]:
+        """Run to the end; each batch is all that one wake of the loop brought.
+
+        However it ends, every provider call is closed and recorded.
 
         Raises:
             AllModelsFailed, PromptRefused, DeadlineExceeded: before any text.
             AnswerInterrupted, DeadlineExceeded: after some.
         """
-        self.begin()
-        news, self._begun = self._begun or [], []
+        news = [] if self._begun else self.begin()
         try:
             while True:
-                for event in news:
-                    yield event
+                if news:
+                    yield news
                 if self._error is not None:
                     raise self._error
                 if self.completed is not None:
@@ -143,10 +144,10 @@ class Execution:
         finally:
             await self.close()
 
-    def begin(self) -> None:
+    def begin(self) -> list[CompletionEvent]:
         """Make the first call now, before anybody asks for events. Whoever does must `close`."""
-        if self._begun is None:
-            self._begun = self._carry_out(self._race.begin(self._shared.clock()))
+        self._begun = True
+        return self._carry_out(self._race.begin(self._shared.clock()))
 
     async def _race_on(self) -> list[CompletionEvent]:
         """Wait until a first token, a failure or a timer, and act on it."""
@@ -164,19 +165,22 @@ class Execution:
         opened = sorted((opening[t] for t in done), key=lambda a: a.number)
         for attempt in opened:
             if attempt.opening.exception() is None:
-                attempt.first_event = attempt.opening.result()
+                attempt.first_batch = attempt.opening.result()
                 attempt.first_token_at = now
-                attempt.count(attempt.first_event)  # it has been paid for, even if it loses
+                attempt.count(attempt.first_batch)  # it has been paid for, even if it loses
         for attempt in opened:
             if not attempt.ended:
                 news += self._opened(attempt, now)
         if not done:
             # what was due may have moved on since, which the race knows
             news += self._carry_out(self._race.tick(max(now, due)))
+        if self._winner is not None:
+            # after what ended with its victory: the answer's last event comes last
+            news += self._delivered(self._winner, self._winner.first_batch)
         return news
 
     def _opened(self, attempt: Attempt, now: float) -> list[CompletionEvent]:
-        """The first event of an attempt has come, or its failure."""
+        """The first batch of an attempt has come, or its failure."""
         error = attempt.opening.exception()
         if error is None:
             return self._carry_out(self._race.first_token(attempt.number, now))
@@ -184,10 +188,6 @@ class Execution:
 
     async def _read_on(self, winner: Attempt) -> list[CompletionEvent]:
         """The next piece of the committed answer."""
-        event = winner.first_event
-        if event is not None:
-            winner.first_event = None
-            return self._delivered(winner, event)
         now = self._shared.clock()
         self._race.listening(now)  # the time that our own reader took is no silence of the model's
         wait = self._race.wake_at - now
@@ -195,7 +195,7 @@ class Execution:
             return self._carry_out(self._race.tick(now))
         try:
             async with asyncio.timeout(wait) as limit:
-                event = await anext(winner.stream)
+                batch = await anext(winner.stream)
         except TimeoutError:
             if not limit.expired():
                 raise  # not ours: a bug of the provider's
@@ -205,19 +205,22 @@ class Execution:
             return self._carry_out(self._race.tick(now))
         except (ProviderError, StopAsyncIteration) as error:
             return self._failed(winner, winner.failure_of(error), self._shared.clock())
-        winner.count(event)
-        return self._delivered(winner, event)
+        winner.count(batch)
+        return self._delivered(winner, batch)
 
-    def _delivered(self, winner: Attempt, event: ProviderEvent) -> list[CompletionEvent]:
-        match event:
-            case TextChunk(text):
-                return [TextDelta(winner.number, text)]
-            case ToolCallChunk(call):
-                return [ToolCallDelta(winner.number, call)]
-            case Working():
-                return []
-            case Finish():
-                return [self._finish(winner, event)]
+    def _delivered(self, winner: Attempt, batch: Batch) -> list[CompletionEvent]:
+        news: list[CompletionEvent] = []
+        for event in batch:
+            match event:
+                case TextChunk(text):
+                    news.append(TextDelta(winner.number, text))
+                case ToolCallChunk(call):
+                    news.append(ToolCallDelta(winner.number, call))
+                case Finish():
+                    news.append(self._finish(winner, event))
+                case Working():
+                    pass
+        return news
 
     def _finish(self, winner: Attempt, finish: Finish) -> Completed:
         self._race.finished(winner.number)
@@ -277,16 +280,14 @@ class Execution:
         shared.observer.attempt_started(AttemptStart(job.decision_id, number, name, reason))
         return AttemptStarted(number, name, reason)
 
-    async def _first(
-        self, number: int, stream: AsyncGenerator[ProviderEvent, None]
-    ) -> ProviderEvent:
-        """The first event that there is something to show of."""
+    async def _first(self, number: int, stream: AsyncGenerator[Batch, None]) -> Batch:
+        """The first batch that there is something to show of."""
         attempt = self._attempts[number]
         attempt.asked = True
-        while isinstance(event := await anext(stream), Working):
+        while isinstance((batch := await anext(stream))[0], Working):
             attempt.worked = True
             self._race.working(number, self._shared.clock())
-        return event
+        return batch
 
     def _switched(self, winner: Attempt, discards: int) -> ModelSwitched:
         return ModelSwitched(discards, winner.number, winner.model.name, winner.reason, True)

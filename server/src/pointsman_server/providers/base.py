@@ -1,12 +1,12 @@
 """What every provider is to the rest of the server.
 
-A provider turns one `ModelCall` into a stream of `ProviderEvent`s, or raises `ProviderError`.
+A provider turns one `ModelCall` into batches of `ProviderEvent`s, or raises `ProviderError`.
 It never retries, never logs, and knows nothing of other providers.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,7 +48,10 @@ class ToolCallChunk:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The model is at work on what is not shown yet: reasoning, or a tool call in pieces."""
+    """The model is at work on what is not shown yet: reasoning, or a tool call in pieces.
+
+    Always alone in its batch.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,9 @@ class Finish:
 
 
 ProviderEvent = TextChunk | ToolCallChunk | Working | Finish
+
+Batch = Sequence[ProviderEvent]
+"""All that one read of the connection delivered, in order; never empty."""
 
 
 class ProviderError(Exception):
@@ -91,8 +97,8 @@ class Provider(Protocol):
             ProviderError: it cannot be made ready.
         """
 
-    def stream(self, call: ModelCall) -> AsyncGenerator[ProviderEvent, None]:
-        """Make the call; yield events until `Finish`.
+    def stream(self, call: ModelCall) -> AsyncGenerator[Batch, None]:
+        """Make the call; yield batches of events until one that ends with `Finish`.
 
         Closing the generator, or cancelling the task that awaits it, closes the provider's
         connection at once: that is how a provider learns that nobody listens any more. A stream

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pointsman_server.domain.attempts import Failure, FailureKind
 from pointsman_server.providers.answer import AnswerStream
-from pointsman_server.providers.base import ModelCall, ProviderError, ProviderEvent
+from pointsman_server.providers.base import Batch, ModelCall, ProviderError
 from pointsman_server.providers.credentials import ApiKey
 from pointsman_server.providers.failures import MAX_ERROR_BODY_BYTES, Refusal
 from pointsman_server.providers.http import HttpClient, HttpResponse, HttpSettings
@@ -82,8 +82,8 @@ class HttpProvider:
     async def start(self) -> None:
         """Do nothing: connections are made when they are needed."""
 
-    async def stream(self, call: ModelCall) -> AsyncGenerator[ProviderEvent, None]:
-        """Make the call; yield events until `Finish`. See `Provider.stream`."""
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Batch, None]:
+        """Make the call; yield batches until `Finish`. See `Provider.stream`."""
         dialect = self._dialect
         body = dialect.request(call)
         headers = {
@@ -95,25 +95,26 @@ class HttpProvider:
         async with self._client.post_stream(dialect.path, headers, body) as response:
             await self._expect_success(response)
             if response.media_type == "application/json":
-                for event in answer.whole(await response.read_bounded(MAX_WHOLE_ANSWER_BYTES)):
-                    yield event
+                last = answer.whole(await response.read_bounded(MAX_WHOLE_ANSWER_BYTES))
             else:
                 try:
                     async for chunk in response.chunks():
-                        for event in answer.feed(chunk):
-                            yield event
+                        last = answer.feed(chunk)
                         if answer.over:
                             break
+                        if last:
+                            yield last
                     else:
-                        for event in answer.end():
-                            yield event
+                        last = answer.end()
                 except ProviderError as error:
                     raise ProviderError(error.failure, answer.usage) from None
             if answer.finish is None:
+                if last:
+                    yield last
                 raise self._unfinished(answer)
             response.expect_end()
         # Given only now, so that whoever stops listening at the end leaves nothing open.
-        yield answer.finish
+        yield [*last, answer.finish]
 
     async def check(self) -> None:
         """Ask for the list of models. See `Provider.check`."""

@@ -142,6 +142,38 @@ class RouteResponse(_message.Message):
     decision: _decision_pb2.Decision
     def __init__(self, decision: _Optional[_Union[_decision_pb2.Decision, _Mapping]] = ...) -> None: ...
 
+class GenerateRequest(_message.Message):
+    __slots__ = ("messages", "context", "overrides", "constraints", "generation", "execution", "explain", "request_id")
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    CONSTRAINTS_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[_message_pb2.Message]
+    context: CallContext
+    overrides: _classification_pb2.ClassificationOverrides
+    constraints: _decision_pb2.RoutingConstraints
+    generation: _message_pb2.GenerationOptions
+    execution: ExecutionOptions
+    explain: bool
+    request_id: str
+    def __init__(self, messages: _Optional[_Iterable[_Union[_message_pb2.Message, _Mapping]]] = ..., context: _Optional[_Union[CallContext, _Mapping]] = ..., overrides: _Optional[_Union[_classification_pb2.ClassificationOverrides, _Mapping]] = ..., constraints: _Optional[_Union[_decision_pb2.RoutingConstraints, _Mapping]] = ..., generation: _Optional[_Union[_message_pb2.GenerationOptions, _Mapping]] = ..., execution: _Optional[_Union[ExecutionOptions, _Mapping]] = ..., explain: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("decision", "text", "tool_calls", "completed")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TOOL_CALLS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    decision: _decision_pb2.Decision
+    text: str
+    tool_calls: _containers.RepeatedCompositeFieldContainer[_message_pb2.ToolCall]
+    completed: Completed
+    def __init__(self, decision: _Optional[_Union[_decision_pb2.Decision, _Mapping]] = ..., text: _Optional[str] = ..., tool_calls: _Optional[_Iterable[_Union[_message_pb2.ToolCall, _Mapping]]] = ..., completed: _Optional[_Union[Completed, _Mapping]] = ...) -> None: ...
+
 class CompleteRequest(_message.Message):
     __slots__ = ("messages", "context", "overrides", "constraints", "generation", "execution", "explain", "request_id")
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
@@ -163,10 +195,16 @@ class CompleteRequest(_message.Message):
     def __init__(self, messages: _Optional[_Iterable[_Union[_message_pb2.Message, _Mapping]]] = ..., context: _Optional[_Union[CallContext, _Mapping]] = ..., overrides: _Optional[_Union[_classification_pb2.ClassificationOverrides, _Mapping]] = ..., constraints: _Optional[_Union[_decision_pb2.RoutingConstraints, _Mapping]] = ..., generation: _Optional[_Union[_message_pb2.GenerationOptions, _Mapping]] = ..., execution: _Optional[_Union[ExecutionOptions, _Mapping]] = ..., explain: bool = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CompleteResponse(_message.Message):
-    __slots__ = ("event",)
-    EVENT_FIELD_NUMBER: _ClassVar[int]
-    event: CompletionEvent
-    def __init__(self, event: _Optional[_Union[CompletionEvent, _Mapping]] = ...) -> None: ...
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[CompletionEvent]
+    def __init__(self, events: _Optional[_Iterable[_Union[CompletionEvent, _Mapping]]] = ...) -> None: ...
+
+class CompletionEvents(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[CompletionEvent]
+    def __init__(self, events: _Optional[_Iterable[_Union[CompletionEvent, _Mapping]]] = ...) -> None: ...
 
 class CompletionEvent(_message.Message):
     __slots__ = ("sequence", "elapsed", "decision", "attempt_started", "attempt_ended", "delta", "model_switched", "completed")
@@ -299,16 +337,16 @@ class ChatCancel(_message.Message):
     def __init__(self, turn_id: _Optional[str] = ...) -> None: ...
 
 class ChatResponse(_message.Message):
-    __slots__ = ("turn_id", "event", "error", "cancelled")
+    __slots__ = ("turn_id", "events", "error", "cancelled")
     TURN_ID_FIELD_NUMBER: _ClassVar[int]
-    EVENT_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CANCELLED_FIELD_NUMBER: _ClassVar[int]
     turn_id: str
-    event: CompletionEvent
+    events: CompletionEvents
     error: _status_pb2.Status
     cancelled: ChatCancelled
-    def __init__(self, turn_id: _Optional[str] = ..., event: _Optional[_Union[CompletionEvent, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., cancelled: _Optional[_Union[ChatCancelled, _Mapping]] = ...) -> None: ...
+    def __init__(self, turn_id: _Optional[str] = ..., events: _Optional[_Union[CompletionEvents, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., cancelled: _Optional[_Union[ChatCancelled, _Mapping]] = ...) -> None: ...
 
 class ChatCancelled(_message.Message):
     __slots__ = ("usage",)

@@ -29,9 +29,9 @@ class RouterServiceStub(object):
     """RouterService reads prompts, chooses models for them and streams what the
     models answer.
 
-    The four methods are the same pipeline, stopped ever later: Classify stops
-    after the classifier, Route after the policy, Complete after one answer;
-    Chat repeats it for each turn of a conversation.
+    The methods are the same pipeline, stopped ever later: Classify stops after
+    the classifier, Route after the policy, Generate and Complete after one
+    answer; Chat repeats it for each turn of a conversation.
 
     The gRPC deadline bounds the whole call. Cancelling a call cancels every
     provider request made for it.
@@ -53,6 +53,11 @@ class RouterServiceStub(object):
                 request_serializer=pointsman_dot_v1_dot_router__service__pb2.RouteRequest.SerializeToString,
                 response_deserializer=pointsman_dot_v1_dot_router__service__pb2.RouteResponse.FromString,
                 _registered_method=True)
+        self.Generate = channel.unary_unary(
+                '/pointsman.v1.RouterService/Generate',
+                request_serializer=pointsman_dot_v1_dot_router__service__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=pointsman_dot_v1_dot_router__service__pb2.GenerateResponse.FromString,
+                _registered_method=True)
         self.Complete = channel.unary_stream(
                 '/pointsman.v1.RouterService/Complete',
                 request_serializer=pointsman_dot_v1_dot_router__service__pb2.CompleteRequest.SerializeToString,
@@ -69,9 +74,9 @@ class RouterServiceServicer(object):
     """RouterService reads prompts, chooses models for them and streams what the
     models answer.
 
-    The four methods are the same pipeline, stopped ever later: Classify stops
-    after the classifier, Route after the policy, Complete after one answer;
-    Chat repeats it for each turn of a conversation.
+    The methods are the same pipeline, stopped ever later: Classify stops after
+    the classifier, Route after the policy, Generate and Complete after one
+    answer; Chat repeats it for each turn of a conversation.
 
     The gRPC deadline bounds the whole call. Cancelling a call cancels every
     provider request made for it.
@@ -94,10 +99,17 @@ class RouterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Generate(self, request, context):
+        """Generate routes a prompt and returns the answer once it is whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Complete(self, request, context):
         """Complete routes a prompt and streams the answer.
 
-        The stream is `decision`, then events of any kind, then `completed`. An
+        The events are `decision`, then events of any kind, then `completed`. An
         error that ends the call is the call's status; an attempt that fails
         without ending the call is an event.
         """
@@ -128,6 +140,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     request_deserializer=pointsman_dot_v1_dot_router__service__pb2.RouteRequest.FromString,
                     response_serializer=pointsman_dot_v1_dot_router__service__pb2.RouteResponse.SerializeToString,
             ),
+            'Generate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Generate,
+                    request_deserializer=pointsman_dot_v1_dot_router__service__pb2.GenerateRequest.FromString,
+                    response_serializer=pointsman_dot_v1_dot_router__service__pb2.GenerateResponse.SerializeToString,
+            ),
             'Complete': grpc.unary_stream_rpc_method_handler(
                     servicer.Complete,
                     request_deserializer=pointsman_dot_v1_dot_router__service__pb2.CompleteRequest.FromString,
@@ -150,9 +167,9 @@ class RouterService(object):
     """RouterService reads prompts, chooses models for them and streams what the
     models answer.
 
-    The four methods are the same pipeline, stopped ever later: Classify stops
-    after the classifier, Route after the policy, Complete after one answer;
-    Chat repeats it for each turn of a conversation.
+    The methods are the same pipeline, stopped ever later: Classify stops after
+    the classifier, Route after the policy, Generate and Complete after one
+    answer; Chat repeats it for each turn of a conversation.
 
     The gRPC deadline bounds the whole call. Cancelling a call cancels every
     provider request made for it.
@@ -202,6 +219,33 @@ class RouterService(object):
             '/pointsman.v1.RouterService/Route',
             pointsman_dot_v1_dot_router__service__pb2.RouteRequest.SerializeToString,
             pointsman_dot_v1_dot_router__service__pb2.RouteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Generate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pointsman.v1.RouterService/Generate',
+            pointsman_dot_v1_dot_router__service__pb2.GenerateRequest.SerializeToString,
+            pointsman_dot_v1_dot_router__service__pb2.GenerateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,22 @@ _RouterServiceRouteType = typing_extensions.TypeVar(
     ],
 )
 
+_RouterServiceGenerateType = typing_extensions.TypeVar(
+    '_RouterServiceGenerateType',
+    grpc.UnaryUnaryMultiCallable[
+        pointsman.v1.router_service_pb2.GenerateRequest,
+        pointsman.v1.router_service_pb2.GenerateResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        pointsman.v1.router_service_pb2.GenerateRequest,
+        pointsman.v1.router_service_pb2.GenerateResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        pointsman.v1.router_service_pb2.GenerateRequest,
+        pointsman.v1.router_service_pb2.GenerateResponse,
+    ],
+)
+
 _RouterServiceCompleteType = typing_extensions.TypeVar(
     '_RouterServiceCompleteType',
     grpc.UnaryStreamMultiCallable[
@@ -89,13 +105,13 @@ _RouterServiceChatType = typing_extensions.TypeVar(
     ],
 )
 
-class RouterServiceStub(typing.Generic[_RouterServiceClassifyType, _RouterServiceRouteType, _RouterServiceCompleteType, _RouterServiceChatType]):
+class RouterServiceStub(typing.Generic[_RouterServiceClassifyType, _RouterServiceRouteType, _RouterServiceGenerateType, _RouterServiceCompleteType, _RouterServiceChatType]):
     """RouterService reads prompts, chooses models for them and streams what the
     models answer.
 
-    The four methods are the same pipeline, stopped ever later: Classify stops
-    after the classifier, Route after the policy, Complete after one answer;
-    Chat repeats it for each turn of a conversation.
+    The methods are the same pipeline, stopped ever later: Classify stops after
+    the classifier, Route after the policy, Generate and Complete after one
+    answer; Chat repeats it for each turn of a conversation.
 
     The gRPC deadline bounds the whole call. Cancelling a call cancels every
     provider request made for it.
@@ -110,6 +126,10 @@ class RouterServiceStub(typing.Generic[_RouterServiceClassifyType, _RouterServic
         grpc.UnaryUnaryMultiCallable[
             pointsman.v1.router_service_pb2.RouteRequest,
             pointsman.v1.router_service_pb2.RouteResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            pointsman.v1.router_service_pb2.GenerateRequest,
+            pointsman.v1.router_service_pb2.GenerateResponse,
         ],
         grpc.UnaryStreamMultiCallable[
             pointsman.v1.router_service_pb2.CompleteRequest,
@@ -130,6 +150,10 @@ class RouterServiceStub(typing.Generic[_RouterServiceClassifyType, _RouterServic
         grpc.aio.UnaryUnaryMultiCallable[
             pointsman.v1.router_service_pb2.RouteRequest,
             pointsman.v1.router_service_pb2.RouteResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            pointsman.v1.router_service_pb2.GenerateRequest,
+            pointsman.v1.router_service_pb2.GenerateResponse,
         ],
         grpc.aio.UnaryStreamMultiCallable[
             pointsman.v1.router_service_pb2.CompleteRequest,
@@ -152,10 +176,13 @@ class RouterServiceStub(typing.Generic[_RouterServiceClassifyType, _RouterServic
     FeedbackService.ReportOutcome, so that the policy learns.
     """
 
+    Generate: _RouterServiceGenerateType
+    """Generate routes a prompt and returns the answer once it is whole."""
+
     Complete: _RouterServiceCompleteType
     """Complete routes a prompt and streams the answer.
 
-    The stream is `decision`, then events of any kind, then `completed`. An
+    The events are `decision`, then events of any kind, then `completed`. An
     error that ends the call is the call's status; an attempt that fails
     without ending the call is an event.
     """
@@ -176,6 +203,10 @@ RouterServiceAsyncStub: typing_extensions.TypeAlias = RouterServiceStub[
         pointsman.v1.router_service_pb2.RouteRequest,
         pointsman.v1.router_service_pb2.RouteResponse,
     ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        pointsman.v1.router_service_pb2.GenerateRequest,
+        pointsman.v1.router_service_pb2.GenerateResponse,
+    ],
     grpc.aio.UnaryStreamMultiCallable[
         pointsman.v1.router_service_pb2.CompleteRequest,
         pointsman.v1.router_service_pb2.CompleteResponse,
@@ -190,9 +221,9 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
     """RouterService reads prompts, chooses models for them and streams what the
     models answer.
 
-    The four methods are the same pipeline, stopped ever later: Classify stops
-    after the classifier, Route after the policy, Complete after one answer;
-    Chat repeats it for each turn of a conversation.
+    The methods are the same pipeline, stopped ever later: Classify stops after
+    the classifier, Route after the policy, Generate and Complete after one
+    answer; Chat repeats it for each turn of a conversation.
 
     The gRPC deadline bounds the whole call. Cancelling a call cancels every
     provider request made for it.
@@ -220,6 +251,14 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         """
 
     @abc.abstractmethod
+    def Generate(
+        self,
+        request: pointsman.v1.router_service_pb2.GenerateRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[pointsman.v1.router_service_pb2.GenerateResponse, collections.abc.Awaitable[pointsman.v1.router_service_pb2.GenerateResponse]]:
+        """Generate routes a prompt and returns the answer once it is whole."""
+
+    @abc.abstractmethod
     def Complete(
         self,
         request: pointsman.v1.router_service_pb2.CompleteRequest,
@@ -227,7 +266,7 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[pointsman.v1.router_service_pb2.CompleteResponse], collections.abc.AsyncIterator[pointsman.v1.router_service_pb2.CompleteResponse]]:
         """Complete routes a prompt and streams the answer.
 
-        The stream is `decision`, then events of any kind, then `completed`. An
+        The events are `decision`, then events of any kind, then `completed`. An
         error that ends the call is the call's status; an attempt that fails
         without ending the call is an event.
         """

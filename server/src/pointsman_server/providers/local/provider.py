@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from pointsman_server.domain.attempts import Failure, FailureKind
 from pointsman_server.domain.messages import Message, Role, Text
-from pointsman_server.providers.base import ModelCall, ProviderError, ProviderEvent
+from pointsman_server.providers.base import Batch, ModelCall, ProviderError
 from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.local.process import LocalServerError
 from pointsman_server.providers.local.server import LocalServer, ServerState
@@ -68,8 +68,8 @@ class LocalProvider:
                 raise ProviderError(Failure(FailureKind.UNREACHABLE, str(error))) from error
             raise
 
-    async def stream(self, call: ModelCall) -> AsyncGenerator[ProviderEvent, None]:
-        """Make the call; yield events until `Finish`. See `Provider.stream`."""
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Batch, None]:
+        """Make the call; yield batches until `Finish`. See `Provider.stream`."""
         served = self._served.get(call.model.provider_model)
         if served is None:
             raise ProviderError(
@@ -80,9 +80,9 @@ class LocalProvider:
             raise ProviderError(Failure(FailureKind.REJECTED, "local models call no tools"))
         server, client = served
         await _ready(server, call.timeout_s)
-        async with aclosing(client.stream(_instructed(call, self._instructions))) as events:
-            async for event in events:
-                yield event
+        async with aclosing(client.stream(_instructed(call, self._instructions))) as batches:
+            async for batch in batches:
+                yield batch
 
     async def check(self) -> None:
         """Ask every server whether it is there. See `Provider.check`."""
