@@ -152,7 +152,11 @@ class Engine:
             with self._refusals():
                 self._check(request)
                 place.enter_context(self.admission.enter())
-                decision = self._decide(request, await self._read(request))
+                if request.constraints.pinned:  # nothing to choose, so nothing to read for
+                    profile = _stated(request)
+                else:
+                    profile = await self._read(request)
+                decision = self._decide(request, profile)
             completion.decision = decision
             job = self._job(request, decision)
             execution = self._executor.execution(job)
@@ -215,7 +219,7 @@ class Engine:
             self._observer.reading_failed(error)
         else:
             return profile.with_overrides(request.overrides)
-        return stated_profile(request.overrides, estimate_tokens(request.messages))
+        return _stated(request)
 
     def _decide(self, request: Request, profile: Profile | None) -> Decision:
         if self._clock() >= request.deadline:
@@ -296,6 +300,10 @@ class Completion:
             RouterError: any of `domain.errors`.
         """
         return self._engine.answer(self)
+
+
+def _stated(request: Request) -> Profile | None:
+    return stated_profile(request.overrides, estimate_tokens(request.messages))
 
 
 def check_overrides(overrides: ProfileOverrides, known: Vocabulary) -> None:

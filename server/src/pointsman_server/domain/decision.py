@@ -47,6 +47,11 @@ class RoutingConstraints:
     max_first_token_s: float | None = None
     allowed_regions: frozenset[str] = frozenset()
 
+    @property
+    def pinned(self) -> bool:
+        """Whether the caller has chosen the model already."""
+        return len(self.allowed_models) == 1
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

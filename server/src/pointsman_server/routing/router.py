@@ -81,7 +81,7 @@ class Router:
         able = [self.registry.get(name) for name in eligible(field.verdicts)]
         if not able:
             raise NoEligibleModel(_candidates((), field))
-        pinned = len(request.constraints.allowed_models) == 1
+        pinned = request.constraints.pinned
         ranking = self._rank(pinned, profile, able, field)
         primary, *others = ranking.models
         fallbacks = self._fallbacks(request, primary, others, field, prompt_tokens)
