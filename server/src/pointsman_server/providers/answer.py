@@ -8,6 +8,7 @@ from pointsman_server.domain.attempts import Failure, FailureKind, FinishReason
 from pointsman_server.domain.messages import ToolCall
 from pointsman_server.domain.money import Usage
 from pointsman_server.providers.base import Finish, TextChunk, ToolCallChunk, Working
+from pointsman_server.providers.plain_text import PlainTextReader
 from pointsman_server.providers.sse import SseDecoder, SseLimitExceeded
 from pointsman_server.providers.tool_calls import ToolCallAssembler, ToolCallError
 
@@ -27,6 +28,7 @@ class AnswerStream(ABC):
         self.failure: Failure | None = None
         """What is wrong with the answer, once something is."""
         self._sse = SseDecoder()
+        self._plain = PlainTextReader(self._only_text)
         self._texts: list[str] = []
         self._tools = ToolCallAssembler()
         self._calls: list[ToolCall] = []
@@ -50,10 +52,16 @@ class AnswerStream(ABC):
             events = self._sse.feed(data)
         except SseLimitExceeded as error:
             events, too_long = error.events, True
+        read, texts = self._plain.read, self._texts
         for _, event in events:
+            text = read(event)
+            if text is not None:
+                texts.append(text)
+                continue
             self._take(event)
             if self.over:
                 break
+            self._plain.learn(event)
         if too_long and not self.over:
             self._fail("the provider sent an event that is too long")
         return self._taken()
@@ -90,6 +98,10 @@ class AnswerStream(ABC):
     @abstractmethod
     def _take(self, event: bytes) -> None:
         """Read the data of one event."""
+
+    @abstractmethod
+    def _only_text(self, event: bytes) -> str | None:
+        """The text of an event which, in an answer that has begun, does no more than add it."""
 
     def _body_ended(self) -> None:
         """Conclude from a clean end of the body without the dialect's terminator."""

@@ -167,6 +167,12 @@ class MessageStream(AnswerStream):
                 # ping, content_block_stop, and whatever is added to the format later.
                 pass
 
+    def _only_text(self, event: bytes) -> str | None:
+        wire = decode(_EVENT, event)
+        if wire is None or wire.type != "content_block_delta" or wire.delta is None:
+            return None
+        return wire.delta.text if wire.delta.type == "text_delta" else None
+
     def _start_block(self, index: int, block: _Block) -> None:
         if block.type == "text" and block.text:
             self._texts.append(block.text)

@@ -113,6 +113,19 @@ class ChatCompletionStream(AnswerStream):
         else:
             self._take_chunk(event)
 
+    def _only_text(self, event: bytes) -> str | None:
+        chunk = decode(_CHUNK, event)
+        if chunk is None or chunk.choices is None or len(chunk.choices) != 1:
+            return None
+        (choice,) = chunk.choices
+        delta = choice.delta
+        if delta is None or not isinstance(delta.content, str):
+            return None
+        others = (choice.index, choice.finish_reason, delta.refusal, delta.tool_calls)
+        extensions = (chunk.usage, chunk.error, delta.reasoning_content, delta.reasoning)
+        plain = chunk.object != "error" and not any(others)
+        return delta.content if plain and all(bytes(e) in ABSENT for e in extensions) else None
+
     def _take_chunk(self, data: bytes) -> None:
         chunk = decode(_CHUNK, data)
         if chunk is None:

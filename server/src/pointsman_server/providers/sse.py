@@ -57,9 +57,20 @@ class SseDecoder:
         if b"\r" in chunk:
             self._after_cr = chunk[-1] == 0x0D
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        lines = chunk.split(b"\n")
-        rest = lines.pop()
-        events = self._complete(lines) if lines else []
+        events: list[SseEvent] = []
+        if not (self._partial or self._data or self._event or self._at_start):
+            *blocks, chunk = chunk.split(b"\n\n")
+            for block in blocks:
+                # nearly every event of an answer is one such line
+                if block.startswith(b"data: ") and b"\n" not in block:
+                    if len(block) - len(b"data: ") > self._limit:
+                        raise SseLimitExceeded(self._limit, events)
+                    events.append(("", block[6:]))
+                else:
+                    self._complete([*block.split(b"\n"), b""], events)
+        *lines, rest = chunk.split(b"\n")
+        if lines:
+            self._complete(lines, events)
         if rest:
             # Pieces are joined only once their line ends: many small chunks of one long line cost
             # no more than one large chunk.
@@ -78,9 +89,12 @@ class SseDecoder:
         Raises:
             SseLimitExceeded: the event is too long.
         """
-        return self._complete([b"", b""])
+        events: list[SseEvent] = []
+        self._complete([b"", b""], events)
+        return events
 
-    def _complete(self, lines: list[bytes]) -> list[SseEvent]:
+    def _complete(self, lines: list[bytes], events: list[SseEvent]) -> None:
+        """Add to ``events`` what these whole lines complete."""
         if self._partial:
             self._partial.append(lines[0])
             lines[0] = b"".join(self._partial)
@@ -89,7 +103,6 @@ class SseDecoder:
         if self._at_start:
             self._at_start = False
             lines[0] = lines[0].removeprefix(_BOM)
-        events: list[SseEvent] = []
         for line in lines:
             if line.startswith(b"data: "):
                 self._add(line[6:], events)
@@ -102,7 +115,6 @@ class SseDecoder:
                     self._data = []
                     self._data_size = 0
                 self._event = ""
-        return events
 
     def _field(self, line: bytes, events: list[SseEvent]) -> None:
         if len(line) > self._limit + len(b"data: "):

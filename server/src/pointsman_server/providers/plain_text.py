@@ -1,0 +1,61 @@
+"""Reads those events of a stream that differ from an earlier one in nothing but their text.
+
+Nearly all events of an answer do: the same JSON around one more piece of text. Once one of them has
+been parsed, what lies before and after its text is known, and the next that begins and ends alike
+needs no parsing: JSON with another string in the place of a string says the same with that string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+MAX_LESSONS = 4
+"""How often a stream may turn out to be different before its events are all parsed."""
+
+_PROBE = "probe"
+
+
+class PlainTextReader:
+    """What lies around the text of one stream's events, once it is known.
+
+    ``only_text`` parses an event: its text, where it has no other effect; else ``None``.
+    """
+
+    def __init__(self, only_text: Callable[[bytes], str | None]) -> None:
+        self._only_text = only_text
+        self._head = b""
+        self._tail = b""
+        self._lessons = 0
+
+    def read(self, event: bytes) -> str | None:
+        """The event's text, without parsing it; ``None`` where it has to be parsed."""
+        head, tail = self._head, self._tail
+        if not (head and event.startswith(head) and event.endswith(tail)):
+            return None
+        try:
+            # an event shorter than both gives what is refused below: an empty text
+            text = event[len(head) : len(event) - len(tail)].decode()
+        except UnicodeDecodeError:
+            return None
+        return text if _is_literal(text) else None
+
+    def learn(self, event: bytes) -> None:
+        """Take a parsed event as the pattern of those to come, if it is one of text only."""
+        if self._lessons >= MAX_LESSONS:
+            return
+        text = self._only_text(event)
+        if text is None or not _is_literal(text):
+            return
+        self._lessons += 1
+        quoted = b'"%b"' % text.encode()
+        if event.count(quoted) != 1:
+            return
+        head, _, tail = event.partition(quoted)
+        # the same string may have stood elsewhere, and the text have been spelt with escapes
+        if self._only_text(b'%b"%b"%b' % (head, _PROBE.encode(), tail)) == _PROBE:
+            self._head, self._tail = head + b'"', b'"' + tail
+
+
+def _is_literal(text: str) -> bool:
+    """Whether a JSON string may hold ``text`` as it is, and only as it is."""
+    return bool(text) and text.isprintable() and '"' not in text and "\\" not in text
