@@ -129,8 +129,9 @@ def make_request(
     constraints: RoutingConstraints = RoutingConstraints(),
     generation: GenerationOptions = GenerationOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
+    explain: bool = True,
 ) -> Request:
-    """One user message that asks ``text``."""
+    """One user message that asks ``text``, to be explained."""
     return Request(
         messages=(Message(Role.USER, (Text(text),)),),
         accepted_at=accepted_at,
@@ -140,6 +141,7 @@ def make_request(
         constraints=constraints,
         generation=generation,
         execution=execution,
+        explain=explain,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -343,10 +345,20 @@ async def test_a_fault_in_a_task_group_is_logged_as_itself() -> None:
     assert CANARY not in stream.getvalue()
 
 
-def test_logs_go_to_standard_error_unless_told_otherwise(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    configure(LogSettings()).info("hello", n=1)
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert json.loads(printed.err)["n"] == 1
+def test_logs_go_to_standard_error_unless_told_otherwise() -> None:
+    script = (
+        "from pointsman_server.telemetry.logs import LogSettings, configure\n"
+        "configure(LogSettings()).info('hello', n=1)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert ran.stdout == b""
+    assert json.loads(ran.stderr)["n"] == 1
+
+
+def test_what_json_cannot_hold_is_logged_all_the_same() -> None:
+    stream = io.StringIO()
+    log = configure(LogSettings(), stream)
+    log.info("odd", what={1, 2}.__class__, half="\ud800")
+    line = json.loads(stream.getvalue())
+    assert line["what"] == "<class 'set'>"
+    assert line["half"] == "\ud800"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pointsman.v1 import classification_pb2, decision_pb2, message_pb2, router_service_pb2
 
@@ -43,6 +43,11 @@ class _Routable(Protocol):
     def constraints(self) -> decision_pb2.RoutingConstraints: ...
     @property
     def generation(self) -> message_pb2.GenerationOptions: ...
+    @property
+    def explain(self) -> bool: ...
+    def HasField(
+        self, field_name: Literal["context", "overrides", "constraints", "generation"]
+    ) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def from_route(message: router_service_pb2.RouteRequest, call: Call, total_s: fl
     """
     violations = Violations()
     messages = to_conversation("messages", message.messages, violations)
-    return _routable(message, messages, call, total_s, violations, ExecutionOptions())
+    return _routable(message, messages, call, total_s, violations)
 
 
 def from_complete(
@@ -95,7 +100,9 @@ def from_complete(
     messages = to_conversation("messages", message.messages, violations)
     if message.request_id and not _UUID4.fullmatch(message.request_id):
         violations.add("request_id", "is not a UUIDv4")
-    execution = _execution("execution", message.execution, violations)
+    execution = ExecutionOptions()
+    if message.HasField("execution"):
+        execution = _execution("execution", message.execution, violations)
     return _routable(message, messages, call, total_s, violations, execution)
 
 
@@ -153,18 +160,30 @@ def _routable(
     call: Call,
     total_s: float,
     violations: Violations,
-    execution: ExecutionOptions,
+    execution: ExecutionOptions = ExecutionOptions(),
 ) -> Request:
+    # most calls set few of these, and looking through one that is not there costs as much
+    context, overrides = CallContext(), ProfileOverrides()
+    constraints, generation = RoutingConstraints(), GenerationOptions()
+    if message.HasField("context"):
+        context = _context("context", message.context, violations)
+    if message.HasField("overrides"):
+        overrides = _overrides("overrides", message.overrides, violations)
+    if message.HasField("constraints"):
+        constraints = _constraints("constraints", message.constraints, violations)
+    if message.HasField("generation"):
+        generation = _generation("generation", message.generation, violations)
     return _request(
         messages,
         call,
         total_s,
         violations,
-        context=_context("context", message.context, violations),
-        overrides=_overrides("overrides", message.overrides, violations),
-        constraints=_constraints("constraints", message.constraints, violations),
-        generation=_generation("generation", message.generation, violations),
+        context=context,
+        overrides=overrides,
+        constraints=constraints,
+        generation=generation,
         execution=execution,
+        explain=message.explain,
     )
 
 
@@ -179,6 +198,7 @@ def _request(
     constraints: RoutingConstraints = RoutingConstraints(),
     generation: GenerationOptions = GenerationOptions(),
     execution: ExecutionOptions = ExecutionOptions(),
+    explain: bool = False,
 ) -> Request:
     violations.raise_if_any()
     latest = call.accepted_at + total_s
@@ -191,6 +211,7 @@ def _request(
         constraints=constraints,
         generation=generation,
         execution=execution,
+        explain=explain,
     )
 
 

@@ -78,7 +78,8 @@ class Decision:
     ``fallback_models`` are tried in order; ``hedge_model`` is the one of them raced against
     ``model`` once ``hedge_delay_s`` has passed, and both are ``None`` where the request must not
     be hedged. ``propensity`` is the probability with which the policy chose ``model``.
-    ``output_bounds`` has the most tokens that each of these models may generate.
+    ``output_bounds`` has the most tokens that each of these models may generate. ``candidates`` are
+    listed where the request asked to have it explained.
     """
 
     decision_id: str

@@ -41,7 +41,8 @@ class Request:
     """One prompt to read, route and answer.
 
     ``accepted_at`` and ``deadline`` are seconds on the server's monotonic clock. ``messages`` is
-    never empty; its last one is the one to answer.
+    never empty; its last one is the one to answer. ``explain`` asks for every model considered,
+    not just for those chosen.
     """
 
     messages: tuple[Message, ...]
@@ -52,3 +53,4 @@ class Request:
     constraints: RoutingConstraints = RoutingConstraints()
     generation: GenerationOptions = GenerationOptions()
     execution: ExecutionOptions = ExecutionOptions()
+    explain: bool = False

@@ -58,6 +58,9 @@ class SseDecoder:
             self._after_cr = chunk[-1] == 0x0D
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         events: list[SseEvent] = []
+        if self._at_start and not self._partial and len(chunk) >= len(_BOM):
+            self._at_start = False
+            chunk = chunk.removeprefix(_BOM)
         if not (self._partial or self._data or self._event or self._at_start):
             *blocks, chunk = chunk.split(b"\n\n")
             for block in blocks:

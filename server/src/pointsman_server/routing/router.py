@@ -95,7 +95,7 @@ class Router:
             strategy=ExecutionStrategy.SINGLE,
             policy_version=self._policy_version,
             propensity=1.0,
-            candidates=_candidates(ranking.models, field),
+            candidates=_candidates(ranking.models, field) if request.explain else (),
             reasons=ranking.reasons,
             output_bounds={
                 m.name: field.expectations[m.name].output_bound for m in (primary, *fallbacks)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 from uuid import uuid4
 
+import msgspec
 import structlog
 
 from pointsman_server.domain.errors import RouterError
@@ -18,6 +21,9 @@ from pointsman_server.domain.observer import (
     DecisionDetails,
     Receipt,
 )
+from pointsman_server.telemetry.lines import LineWriter
+
+_JSON = msgspec.json.Encoder(enc_hook=repr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +34,45 @@ class LogSettings:
     prompts: bool = False
 
 
-def configure(settings: LogSettings, stream: TextIO | None = None) -> structlog.BoundLogger:
-    """A logger that writes JSON lines to ``stream`` (standard error by default)."""
+def configure(
+    settings: LogSettings, stream: TextIO | None = None, worker: int | None = None
+) -> structlog.BoundLogger:
+    """A logger that writes JSON lines to ``stream``, or to standard error from a thread.
+
+    Every line has ``worker``, the number of this process among those that serve together, if any.
+    """
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     logger: structlog.BoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(stream or sys.stderr),
+        _Lines(LineWriter(sys.stderr.buffer).write if stream is None else _into(stream)),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            _render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    return logger
+    # bound now: an unbound logger of structlog's is bound anew for every line
+    return logger.bind() if worker is None else logger.bind(worker=worker)
+
+
+class _Lines:
+    """What structlog calls a logger: one method for each level, all of them `write`."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = write
+
+
+def _into(stream: TextIO) -> Callable[[bytes], object]:
+    return lambda line: stream.write(line.decode() + "\n")
+
+
+def _render(_logger: object, _method: str, event: MutableMapping[str, Any]) -> bytes:
+    try:
+        return _JSON.encode(event)
+    except (UnicodeError, TypeError, OverflowError):  # half a surrogate pair, say
+        return json.dumps(event, default=repr).encode()
 
 
 class FaultLog:
