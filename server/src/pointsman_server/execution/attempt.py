@@ -124,8 +124,9 @@ class Attempt:
         return self.closing
 
     async def _shut(self) -> None:
-        # a stream that answers its cancellation with an event is open still
-        await asyncio.wait((self.opening,))
+        if not self.opening.done():
+            # a stream that answers its cancellation with an event is open still
+            await asyncio.wait((self.opening,))
         see(self.opening)
         with suppress(ProviderError):
             await self.stream.aclose()

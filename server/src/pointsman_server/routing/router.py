@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pointsman_server.domain.clock import Monotonic, NewId
 from pointsman_server.domain.decision import (
@@ -74,10 +74,12 @@ class Router:
             NoEligibleModel: nothing in the registry may serve the request.
         """
         started = self._clock()
-        field = self._filter(request, profile, prompt_tokens, started, self._health)
+        models = self._asked_for(request)
+        field = self._filter(models, request, profile, prompt_tokens, started, self._health)
         if not eligible(field.verdicts):
             # what was too slow a moment ago may be well again, and nothing else is left to try
-            field = self._filter(request, profile, prompt_tokens, started, HealthView())
+            models = tuple(self.registry)
+            field = self._filter(models, request, profile, prompt_tokens, started, HealthView())
         able = [self.registry.get(name) for name in eligible(field.verdicts)]
         if not able:
             raise NoEligibleModel(_candidates((), field))
@@ -85,14 +87,18 @@ class Router:
         ranking = self._rank(pinned, profile, able, field)
         primary, *others = ranking.models
         fallbacks = self._fallbacks(request, primary, others, field, prompt_tokens)
-        decision = Decision(
+        hedge_model, hedge_delay_s = self._hedge(
+            profile, request, primary, fallbacks, field, prompt_tokens
+        )
+        hedged = hedge_model is not None
+        return Decision(
             decision_id=self._new_id(),
             model=primary.name,
             fallback_models=tuple(m.name for m in fallbacks),
             profile=profile,
             confidence=1.0 if pinned else profile.confidence if profile else 0.0,
             basis=_basis(pinned, profile),
-            strategy=ExecutionStrategy.SINGLE,
+            strategy=ExecutionStrategy.HEDGED if hedged else ExecutionStrategy.SINGLE,
             policy_version=self._policy_version,
             propensity=1.0,
             candidates=_candidates(ranking.models, field) if request.explain else (),
@@ -101,12 +107,21 @@ class Router:
                 m.name: field.expectations[m.name].output_bound for m in (primary, *fallbacks)
             },
             baseline_model=strongest(able).name,
+            hedge_model=hedge_model,
+            hedge_delay_s=hedge_delay_s,
+            duration_s=self._clock() - started,
         )
-        decision = self._hedged(decision, request, primary, fallbacks, field, prompt_tokens)
-        return replace(decision, duration_s=self._clock() - started)
+
+    def _asked_for(self, request: Request) -> tuple[Model, ...]:
+        """The models worth a look: all of them, or those that the caller has narrowed it to."""
+        allowed = request.constraints.allowed_models
+        if not allowed or request.explain:
+            return tuple(self.registry)
+        return tuple(model for model in self.registry if model.name in allowed)
 
     def _filter(
         self,
+        models: Sequence[Model],
         request: Request,
         profile: Profile | None,
         prompt_tokens: int,
@@ -118,7 +133,7 @@ class Router:
         bound = generation.max_output_tokens or self.policy.default_output_bound
         wanted = min(wanted_output_tokens(profile, generation), bound)
         field = _Field({}, {})
-        for model in self.registry:
+        for model in models:
             expectation = expect(
                 model,
                 profile,
@@ -170,36 +185,29 @@ class Router:
                 chosen.append(model)
         return chosen
 
-    def _hedged(
+    def _hedge(
         self,
-        decision: Decision,
+        profile: Profile | None,
         request: Request,
         primary: Model,
         fallbacks: Sequence[Model],
         field: _Field,
         prompt_tokens: int,
-    ) -> Decision:
-        """The decision with its hedge, where the request may have one."""
+    ) -> tuple[str, float] | tuple[None, None]:
+        """The model to hedge with and after how many seconds, where the request may have that."""
         options, cap = request.execution, request.constraints.max_cost_nanos
         partner = hedge_partner(primary, fallbacks)
         never = options.hedging is False or self.policy.hedge.extra_share <= 0
         if never or partner is None:
-            return decision
+            return None, None
         if cap is not None:
             both = (field.expectations[m.name].worst_cost_nanos for m in (primary, partner))
             if sum(both) > cap:
-                return decision
+                return None, None
         delay = options.hedge_delay_s
         if delay is None:
-            delay = self.policy.hedge.delay(primary, decision.profile, prompt_tokens, self._health)
-        if delay is None:
-            return decision
-        return replace(
-            decision,
-            strategy=ExecutionStrategy.HEDGED,
-            hedge_model=partner.name,
-            hedge_delay_s=delay,
-        )
+            delay = self.policy.hedge.delay(primary, profile, prompt_tokens, self._health)
+        return (None, None) if delay is None else (partner.name, delay)
 
 
 def _worst_cost(plan: Sequence[Model], request: Request, field: _Field, prompt_tokens: int) -> int:
