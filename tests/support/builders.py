@@ -259,9 +259,11 @@ class ScriptedProvider:
                 book.finished = isinstance(step, Finish)
                 yield [step]
         finally:
-            if self.close_s:
-                await asyncio.sleep(self.close_s)
-            book.closed_at = self.clock()
+            try:
+                if self.close_s:
+                    await asyncio.sleep(self.close_s)
+            finally:
+                book.closed_at = self.clock()
 
     async def _act(self, step: Wait | Hang | Deaf | Fail | Crash) -> None:
         match step:

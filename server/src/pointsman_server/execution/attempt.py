@@ -35,7 +35,7 @@ class Attempt:
     """A call to ``model``. ``opening`` waits for the first batch that there is to show.
 
     ``asked`` is false until the provider is asked: what is cancelled before has cost nothing.
-    ``worked`` is true once the model was seen at work: from then on the call costs its prompt.
+    ``whole`` is true once it has given all that it ever will. ``worked`` is true once the model was seen at work: from then on the call costs its prompt.
     """
 
     number: int
@@ -50,6 +50,7 @@ class Attempt:
     first_token_at: float | None = None
     characters: int = 0
     reported: Usage | None = None
+    whole: bool = False
     ended: bool = False
     closing: asyncio.Task[None] | None = None
 
@@ -63,6 +64,7 @@ class Attempt:
                     self.characters += len(call.name) + len(call.arguments_json)
                 case Finish(_, usage):
                     self.reported = usage
+                    self.whole = True
 
     def failure_of(self, error: BaseException) -> Failure:
         """What went wrong, from the exception that ended the stream.

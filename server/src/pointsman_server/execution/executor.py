@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pointsman_server.domain.attempts import (
@@ -116,6 +117,7 @@ class Execution:
         self._error: RouterError | None = None
         self._begun = False
         self._closed = False
+        self._news: asyncio.Future[None] | None = None
         self.records: list[AttemptRecord] = []
         self.first_token_at: float | None = None
 
@@ -151,18 +153,11 @@ class Execution:
 
     async def _race_on(self) -> list[CompletionEvent]:
         """Wait until a first token, a failure or a timer, and act on it."""
-        opening = {a.opening: a for a in self._attempts if not a.ended}
         due = self._race.wake_at
-        wait = max(0.0, due - self._shared.clock())
-        if opening:
-            done, _ = await asyncio.wait(opening, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.sleep(wait)  # between a failure and its retry
-            done = set()
+        await self._wait_for_news(max(0.0, due - self._shared.clock()))
         now = self._shared.clock()
         news: list[CompletionEvent] = []
-        # in the order in which they were started, not in the set's: the primary wins a tie
-        opened = sorted((opening[t] for t in done), key=lambda a: a.number)
+        opened = self._opened()  # in order: the primary wins a tie
         for attempt in opened:
             if attempt.opening.exception() is None:
                 attempt.first_batch = attempt.opening.result()
@@ -170,8 +165,8 @@ class Execution:
                 attempt.count(attempt.first_batch)  # it has been paid for, even if it loses
         for attempt in opened:
             if not attempt.ended:
-                news += self._opened(attempt, now)
-        if not done:
+                news += self._take_opening(attempt, now)
+        if not opened:
             # what was due may have moved on since, which the race knows
             news += self._carry_out(self._race.tick(max(now, due)))
         if self._winner is not None:
@@ -179,7 +174,29 @@ class Execution:
             news += self._delivered(self._winner, self._winner.first_batch)
         return news
 
-    def _opened(self, attempt: Attempt, now: float) -> list[CompletionEvent]:
+    async def _wait_for_news(self, limit_s: float) -> None:
+        """Until an attempt opens or fails, but no longer than the limit."""
+        if self._opened():
+            return
+        loop = asyncio.get_running_loop()
+        self._news = news = loop.create_future()
+        timer = loop.call_later(limit_s, _wake, news)
+        try:
+            await news
+        finally:
+            timer.cancel()
+            self._news = None
+
+    def _opening_ended(self, _: object) -> None:
+        # not for one that we cancelled: that is no news
+        if self._news is not None and self._opened():
+            _wake(self._news)
+
+    def _opened(self) -> list[Attempt]:
+        """Those that have opened or failed by themselves, in the order in which they started."""
+        return [a for a in self._attempts if not a.ended and a.opening.done()]
+
+    def _take_opening(self, attempt: Attempt, now: float) -> list[CompletionEvent]:
         """The first batch of an attempt has come, or its failure."""
         error = attempt.opening.exception()
         if error is None:
@@ -276,6 +293,7 @@ class Execution:
         )
         stream = shared.providers[model.provider].stream(call)
         opening = asyncio.create_task(self._first(number, stream), name=f"attempt {number}: {name}")
+        opening.add_done_callback(self._opening_ended)
         self._attempts.append(Attempt(number, model, reason, now, stream, opening))
         shared.observer.attempt_started(AttemptStart(job.decision_id, number, name, reason))
         return AttemptStarted(number, name, reason)
@@ -308,16 +326,26 @@ class Execution:
         """End what is still under way, and record it. Idempotent."""
         if self._closed:
             return
-        closing = {attempt.let_go() for attempt in self._attempts}
+        whole = [a for a in self._attempts if a.whole and a.closing is None]
+        closing = {a.let_go() for a in self._attempts if a not in whole}
         for attempt in self._attempts:
             if not attempt.ended:
                 self._end(attempt, AttemptOutcome.CANCELLED, None)
+        # neither must hold the request: a provider that keeps on closing, nor one that never does
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_LIMIT_S):
+                for attempt in whole:
+                    await attempt.stream.aclose()
         if closing:
-            # a provider that does not let go must not hold the request
             done, _ = await asyncio.wait(closing, timeout=_CLOSE_LIMIT_S)
             for task in done:
                 see(task)
         self._closed = True
+
+
+def _wake(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)
 
 
 def _ended(record: AttemptRecord, message: str) -> AttemptEnded:

@@ -58,6 +58,8 @@ class Working:
 class Finish:
     """The provider said that the answer is whole. Always the last event, exactly once.
 
+    Its stream holds nothing any more: closing it has nothing to wait for.
+
     ``usage`` is what the provider reported, unpriced; ``None`` where it reported nothing.
     """
 
