@@ -136,7 +136,8 @@ class Engine:
         with self._refusals():
             self._check(request)
             with self.admission.enter():
-                return self._decide(request, await self._read(request))
+                profile = await self._read(request)
+                return self._decide(request, profile, _prompt_tokens(request, profile))
 
     def complete(self, request: Request) -> Completion:
         """An answer to a prompt, not yet begun: iterate its events."""
@@ -156,9 +157,10 @@ class Engine:
                     profile = _stated(request)
                 else:
                     profile = await self._read(request)
-                decision = self._decide(request, profile)
+                prompt_tokens = _prompt_tokens(request, profile)
+                decision = self._decide(request, profile, prompt_tokens)
             completion.decision = decision
-            job = self._job(request, decision)
+            job = self._job(request, decision, prompt_tokens)
             execution = self._executor.execution(job)
             error = "Cancelled"
             try:
@@ -221,15 +223,14 @@ class Engine:
             return profile.with_overrides(request.overrides)
         return _stated(request)
 
-    def _decide(self, request: Request, profile: Profile | None) -> Decision:
+    def _decide(self, request: Request, profile: Profile | None, prompt_tokens: int) -> Decision:
         if self._clock() >= request.deadline:
             raise DeadlineExceeded("route")
-        prompt_tokens = self._prompt_tokens(request, profile)
         decision = self.router.decide(request, profile, prompt_tokens)
         self._observer.decided(DecisionDetails(decision, request.context, request.messages))
         return decision
 
-    def _job(self, request: Request, decision: Decision) -> Job:
+    def _job(self, request: Request, decision: Decision, prompt_tokens: int) -> Job:
         registry = self.router.registry
         names = (decision.model, *decision.fallback_models)
         models = {name: registry.get(name) for name in names}
@@ -251,14 +252,10 @@ class Engine:
             messages=request.messages,
             generation=request.generation,
             output_bounds=decision.output_bounds,
-            prompt_tokens=self._prompt_tokens(request, decision.profile),
+            prompt_tokens=prompt_tokens,
             accepted_at=request.accepted_at,
             baseline=registry.get(decision.baseline_model),
         )
-
-    def _prompt_tokens(self, request: Request, profile: Profile | None) -> int:
-        tokens = profile.prompt_tokens if profile else estimate_tokens(request.messages)
-        return tokens + estimate_tool_tokens(request.generation)
 
     def _receipt(self, request: Request, job: Job, execution: Execution, error: str) -> Receipt:
         completed = execution.completed
@@ -304,6 +301,11 @@ class Completion:
 
 def _stated(request: Request) -> Profile | None:
     return stated_profile(request.overrides, estimate_tokens(request.messages))
+
+
+def _prompt_tokens(request: Request, profile: Profile | None) -> int:
+    tokens = profile.prompt_tokens if profile else estimate_tokens(request.messages)
+    return tokens + estimate_tool_tokens(request.generation)
 
 
 def check_overrides(overrides: ProfileOverrides, known: Vocabulary) -> None:
