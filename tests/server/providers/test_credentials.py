@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 from pointsman_server.providers.anthropic import AnthropicProvider
 from pointsman_server.providers.credentials import ApiKey
-from pointsman_server.providers.http import HttpSettings, validated_base_url
 from pointsman_server.providers.openai import OpenAIProvider
+from pointsman_server.upstream.settings import UpstreamSettings, validated_base_url
 
 SECRET = "sk-canary-1234567890"
 
 
 @pytest.mark.parametrize("provider", [OpenAIProvider, AnthropicProvider])
 def test_a_key_is_shown_nowhere(provider: type[OpenAIProvider | AnthropicProvider]) -> None:
-    made = provider("mine", HttpSettings("http://localhost"), SECRET)
+    made = provider("mine", UpstreamSettings("http://localhost"), SECRET)
     assert "mine" in repr(made)
     for shown in (repr(made), str(made), repr(ApiKey(SECRET)), str(ApiKey(SECRET))):
         assert SECRET not in shown
@@ -20,7 +20,7 @@ def test_a_key_is_shown_nowhere(provider: type[OpenAIProvider | AnthropicProvide
 @pytest.mark.parametrize("key", ["", "abc\n", "a\tb", "a\x00b", "a\x7fb", "a b", "clé"])
 def test_a_key_that_no_header_may_hold_is_refused_without_being_repeated(key: str) -> None:
     with pytest.raises(ValueError, match="API key") as raised:
-        OpenAIProvider("mine", HttpSettings("http://localhost"), key)
+        OpenAIProvider("mine", UpstreamSettings("http://localhost"), key)
     assert not key or key not in str(raised.value)
 
 
@@ -40,7 +40,7 @@ def test_the_newline_of_a_key_file_is_named() -> None:
 )
 def test_base_urls(url: str, kept: str) -> None:
     assert validated_base_url(url) == kept
-    assert HttpSettings(url).base_url == kept
+    assert UpstreamSettings(url).base_url == kept
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_base_urls(url: str, kept: str) -> None:
 )
 def test_other_base_urls_are_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(ValueError, match="base URL") as raised:
-        HttpSettings(url)
+        UpstreamSettings(url)
     assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        lambda: HttpSettings("http://host", connect_timeout_s=0),
-        lambda: HttpSettings("http://host", max_connections=0),
+        lambda: UpstreamSettings("http://host", connect_timeout_s=0),
+        lambda: UpstreamSettings("http://host", max_connections=0),
     ],
 )
 def test_bounds_must_be_positive(settings: object) -> None:

@@ -13,8 +13,8 @@ from pointsman_server.domain.attempts import FinishReason
 from pointsman_server.domain.money import Usage
 from pointsman_server.providers.anthropic import AnthropicProvider
 from pointsman_server.providers.base import Finish, Provider
-from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.openai import OpenAIProvider
+from pointsman_server.upstream.settings import UpstreamSettings
 
 
 class Application:
@@ -67,9 +67,9 @@ async def provider(application: Application) -> AsyncIterator[Provider]:
     url = f"http://{host}:{port}"
     made: Provider
     if application.dialect == "openai":
-        made = OpenAIProvider("mine", HttpSettings(f"{url}/v1"), "key")
+        made = OpenAIProvider("mine", UpstreamSettings(f"{url}/v1"), "key")
     else:
-        made = AnthropicProvider("mine", HttpSettings(url), "key")
+        made = AnthropicProvider("mine", UpstreamSettings(url), "key")
     yield made
     await made.close()
     await runner.cleanup()

@@ -22,8 +22,8 @@ from pointsman_server.providers.base import (
     Provider,
     ProviderError,
 )
-from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.openai import OpenAIProvider
+from pointsman_server.upstream.settings import UpstreamSettings
 from upstream import Cut, Hang, Pause, Reply, Send, Upstream, upstream_server
 from upstream import whole as whole_reply
 
@@ -40,9 +40,9 @@ def dialect(request: pytest.FixtureRequest) -> DialectName:
 
 def provider_at(dialect: DialectName, url: str, unix_socket: str | None = None) -> Provider:
     if dialect == "openai":
-        settings = HttpSettings(f"{url}/v1", unix_socket=unix_socket)
+        settings = UpstreamSettings(f"{url}/v1", unix_socket=unix_socket)
         return OpenAIProvider("mine", settings, KEY, wall_clock=lambda: NOW)
-    settings = HttpSettings(url, unix_socket=unix_socket)
+    settings = UpstreamSettings(url, unix_socket=unix_socket)
     return AnthropicProvider("mine", settings, KEY, wall_clock=lambda: NOW)
 
 
@@ -89,7 +89,9 @@ async def test_streams_an_answer(
 
 async def test_anthropics_older_header_for_the_key(upstream: Upstream) -> None:
     upstream.enqueue(whole_reply("{}"))
-    provider = AnthropicProvider("mine", HttpSettings(upstream.url), KEY, key_header="x-api-key")
+    provider = AnthropicProvider(
+        "mine", UpstreamSettings(upstream.url), KEY, key_header="x-api-key"
+    )
     await provider.check()
     await provider.close()
     assert upstream.requests[0].headers["x-api-key"] == KEY
@@ -100,9 +102,9 @@ async def test_without_a_key_no_header_is_sent(dialect: DialectName, upstream: U
     upstream.enqueue(text_reply(dialect, ["x"]))
     made: Provider
     if dialect == "openai":
-        made = OpenAIProvider("mine", HttpSettings(upstream.url), None)
+        made = OpenAIProvider("mine", UpstreamSettings(upstream.url), None)
     else:
-        made = AnthropicProvider("mine", HttpSettings(upstream.url), None)
+        made = AnthropicProvider("mine", UpstreamSettings(upstream.url), None)
     assert (await outcome_of(made.stream(model_call()))).text == "x"
     await made.close()
     assert {"authorization", "x-api-key"}.isdisjoint(upstream.requests[0].headers)

@@ -35,8 +35,8 @@ from pointsman_server.domain.messages import (
     ToolResult,
 )
 from pointsman_server.providers.anthropic import AnthropicProvider
-from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.openai import OpenAIProvider
+from pointsman_server.upstream.settings import UpstreamSettings
 from upstream import Reply, Send, Step, Upstream
 from upstream import whole as whole_reply
 
@@ -152,7 +152,7 @@ async def openai_sdk(upstream: Upstream) -> AsyncIterator[openai.AsyncOpenAI]:
 
 @pytest.fixture
 async def openai_provider(upstream: Upstream) -> AsyncIterator[OpenAIProvider]:
-    made = OpenAIProvider("mine", HttpSettings(f"{upstream.url}/v1"), KEY)
+    made = OpenAIProvider("mine", UpstreamSettings(f"{upstream.url}/v1"), KEY)
     yield made
     await made.close()
 
@@ -167,7 +167,7 @@ async def anthropic_sdk(upstream: Upstream) -> AsyncIterator[anthropic.AsyncAnth
 
 @pytest.fixture
 async def anthropic_provider(upstream: Upstream) -> AsyncIterator[AnthropicProvider]:
-    made = AnthropicProvider("mine", HttpSettings(upstream.url), KEY)
+    made = AnthropicProvider("mine", UpstreamSettings(upstream.url), KEY)
     yield made
     await made.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,9 @@ from pointsman_server.cli.failures import CommandError
 COMMANDS = ("serve", "demo", "check", "classify", "explain", "complete", "chat", "models")
 """Each is a function in a module of its own name."""
 
+GROUP_OF_COMMANDS = "pointsman.commands"
+"""Entry points of this group, in any distribution, are typer apps that become commands as well."""
+
 
 class _OnDemand(TyperGroup):
     """Imports a command's module when the command is asked for: most need few of the libraries."""
@@ -26,15 +30,25 @@ class _OnDemand(TyperGroup):
     # the types of a context and a command are no public names of typer's
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *sorted(e.name for e in entry_points(group=GROUP_OF_COMMANDS))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
-            return None
+            return _brought_along(cmd_name)
         module = import_module(f"pointsman_server.cli.{cmd_name}")
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(name=cmd_name)(getattr(module, cmd_name))
         return typer.main.get_command(alone)
+
+
+def _brought_along(name: str) -> Any:
+    """The command that another distribution brings, such as the benches'; ``None`` for no such."""
+    found: list[EntryPoint] = list(entry_points(group=GROUP_OF_COMMANDS, name=name))
+    if not found:
+        return None
+    command = typer.main.get_command(found[0].load())
+    command.name = name
+    return command
 
 
 app = typer.Typer(

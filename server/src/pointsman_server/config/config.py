@@ -10,11 +10,11 @@ from pointsman_server.engine import Limits
 from pointsman_server.execution.retry import RetryPolicy
 from pointsman_server.execution.timeout import TimeoutPolicy
 from pointsman_server.providers.anthropic import KeyHeader
-from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.openai_request import MaxTokensField
 from pointsman_server.routing.router import RoutingPolicy
 from pointsman_server.telemetry.logs import LogSettings
-from pointsman_server.transports.grpc_aio import GrpcSettings
+from pointsman_server.transports.base import GrpcSettings, TransportKind
+from pointsman_server.upstream.settings import UpstreamSettings
 
 ProviderKind = Literal["openai", "anthropic", "local"]
 
@@ -25,7 +25,7 @@ class ProviderSettings:
 
     name: str
     kind: ProviderKind
-    http: HttpSettings | None = None
+    http: UpstreamSettings | None = None
     api_key: str | None = field(default=None, repr=False)
     max_tokens_field: MaxTokensField | None = None
     ask_for_usage: bool = True
@@ -41,6 +41,7 @@ class Config:
     source: str
     digest: str
     grpc: GrpcSettings = GrpcSettings()
+    transport: TransportKind = "fast"
     metrics_address: tuple[str, int] | None = None
     limits: Limits = Limits()
     timeouts: TimeoutPolicy = TimeoutPolicy()
@@ -48,3 +49,4 @@ class Config:
     routing: RoutingPolicy = RoutingPolicy()
     log: LogSettings = LogSettings()
     drain_s: float = 30.0
+    workers: int | Literal["auto"] = 1

@@ -24,9 +24,9 @@ from pointsman_server.engine import Limits
 from pointsman_server.execution.retry import RetryPolicy
 from pointsman_server.execution.timeout import TimeoutPolicy
 from pointsman_server.providers.credentials import ApiKey
-from pointsman_server.providers.http import HttpSettings
 from pointsman_server.telemetry.logs import LogSettings
-from pointsman_server.transports.grpc_aio import GrpcSettings
+from pointsman_server.transports.base import GrpcSettings, TransportKind
+from pointsman_server.upstream.settings import UpstreamSettings
 
 DEFAULT_FILE = Path("pointsman.yaml")
 FILE_VARIABLE = "POINTSMAN_CONFIG"
@@ -56,6 +56,13 @@ def load_file(path: Path, environ: Mapping[str, str], local_models: Sequence[Mod
         ConfigError: with every fault that was found, each with its place.
     """
     return build(Source.read(path), environ, local_models)
+
+
+def load_text(
+    path: Path, text: bytes, environ: Mapping[str, str], local_models: Sequence[Model] = ()
+) -> Config:
+    """The configuration in ``text``, which was read from ``path`` before. See `load_file`."""
+    return build(Source.decode(str(path), text), environ, local_models)
 
 
 def file_schema() -> dict[str, object]:
@@ -94,7 +101,7 @@ def from_environment(environ: Mapping[str, str]) -> Config:
             ApiKey(key)
         except ValueError as error:
             raise ConfigError(Problem(vendor.key_variable, 1, 1, str(error))) from None
-        http = HttpSettings(base_url=vendor.base_url)
+        http = UpstreamSettings(base_url=vendor.base_url)
         providers.append(
             ProviderSettings(name, vendor.kind, http, key, ask_for_usage=vendor.ask_for_usage)
         )
@@ -144,6 +151,26 @@ def with_addresses(config: Config, address: str | None, metrics: str | None) -> 
     return changed
 
 
+def with_transport(config: Config, transport: TransportKind | None) -> Config:
+    """``config`` served over another transport; ``None`` leaves it as it is."""
+    return config if transport is None else replace(config, transport=transport)
+
+
+def with_workers(config: Config, workers: str | None) -> Config:
+    """``config`` with another number of workers; ``None`` leaves it as it is.
+
+    Raises:
+        ConfigError: it is neither a number nor "auto".
+    """
+    if workers is None:
+        return config
+    try:
+        return replace(config, workers=units.workers(workers))
+    except ValueError as error:
+        cause, _, mend = str(error).partition("; ")
+        raise ConfigError(Problem("--workers", 1, 1, cause, mend)) from None
+
+
 def build(source: Source, environ: Mapping[str, str], local_models: Sequence[Model]) -> Config:
     """The configuration that ``source`` describes. See `load_file`."""
     try:
@@ -172,7 +199,9 @@ def build(source: Source, environ: Mapping[str, str], local_models: Sequence[Mod
             address=server.address,
             max_request_bytes=server.max_request_bytes,
             max_concurrent_streams=server.max_concurrent_streams,
+            max_drain_s=server.drain,
         ),
+        transport=server.transport,
         metrics_address=_host_port(server.metrics),
         limits=Limits(server.max_in_flight, server.classify_within),
         timeouts=TimeoutPolicy(file.timeouts.first_token, file.timeouts.idle, file.timeouts.total),
@@ -186,6 +215,7 @@ def build(source: Source, environ: Mapping[str, str], local_models: Sequence[Mod
         routing=routing,
         log=LogSettings(file.telemetry.log_level, file.telemetry.log_prompts),
         drain_s=server.drain,
+        workers=server.workers,
     )
 
 
@@ -276,7 +306,7 @@ class _Accounts:
             return None
         key = self._secret((*at, "api_key"), section.api_key) if section.api_key else None
         try:
-            http = HttpSettings(
+            http = UpstreamSettings(
                 base_url=base_url,
                 connect_timeout_s=section.connect_timeout,
                 keep_alive=section.keep_alive,

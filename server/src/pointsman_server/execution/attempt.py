@@ -35,7 +35,8 @@ class Attempt:
     """A call to ``model``. ``opening`` waits for the first batch that there is to show.
 
     ``asked`` is false until the provider is asked: what is cancelled before has cost nothing.
-    ``whole`` is true once it has given all that it ever will. ``worked`` is true once the model was seen at work: from then on the call costs its prompt.
+    ``worked`` is true once the model was seen at work: from then on the call costs its prompt.
+    ``whole`` is true once it has given all that it ever will.
     """
 
     number: int

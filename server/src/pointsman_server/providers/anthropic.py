@@ -13,7 +13,7 @@ from pointsman_server.providers.base import ModelCall
 from pointsman_server.providers.credentials import ApiKey
 from pointsman_server.providers.exchange import HttpProvider, WallClock
 from pointsman_server.providers.failures import Refusal, anthropic_failure
-from pointsman_server.providers.http import HttpSettings
+from pointsman_server.upstream.settings import UpstreamSettings
 
 ANTHROPIC_BASE_URL = "https://api.anthropic.com"
 ANTHROPIC_VERSION = "2026-10-21"
@@ -35,7 +35,7 @@ class AnthropicProvider(HttpProvider):
     def __init__(
         self,
         name: str,
-        http: HttpSettings,
+        http: UpstreamSettings,
         api_key: str | None,
         *,
         key_header: KeyHeader = "authorization",

@@ -11,15 +11,32 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Protocol
 
 from pointsman_server.domain.attempts import Failure, FailureKind
-from pointsman_server.providers.answer import AnswerStream
+from pointsman_server.providers.answer import AnswerStream, Content
 from pointsman_server.providers.base import Batch, ModelCall, ProviderError
 from pointsman_server.providers.credentials import ApiKey
 from pointsman_server.providers.failures import MAX_ERROR_BODY_BYTES, Refusal
-from pointsman_server.providers.http import HttpClient, HttpResponse, HttpSettings
+from pointsman_server.upstream.client import UpstreamClient
+from pointsman_server.upstream.errors import (
+    BadEncoding,
+    ConnectFailed,
+    Interrupted,
+    NotHttp,
+    UpstreamError,
+)
+from pointsman_server.upstream.response import UpstreamResponse
+from pointsman_server.upstream.settings import UpstreamSettings
+from pointsman_server.upstream.target import Target
 
 MAX_WHOLE_ANSWER_BYTES = 8 << 20
 MAX_MODEL_LIST_BYTES = 8 << 20
 ERROR_BODY_TIMEOUT_S = 2.0
+
+_KINDS: Mapping[type[UpstreamError], FailureKind] = {
+    ConnectFailed: FailureKind.UNREACHABLE,
+    NotHttp: FailureKind.PROTOCOL,
+    Interrupted: FailureKind.INTERRUPTED,
+    BadEncoding: FailureKind.PROTOCOL,
+}
 
 WallClock = Callable[[], float]
 """Unix time in seconds: what a date in a ``Retry-After`` header is compared with."""
@@ -59,7 +76,7 @@ class HttpProvider:
     def __init__(
         self,
         name: str,
-        http: HttpSettings,
+        http: UpstreamSettings,
         api_key: str | None,
         dialect: Dialect,
         *,
@@ -67,8 +84,13 @@ class HttpProvider:
     ) -> None:
         self._name = name
         self._key = ApiKey(api_key) if api_key is not None else None
-        self._client = HttpClient(http)
+        self._client = UpstreamClient(http)
         self._dialect = dialect
+        headers = dialect.headers(self._key)
+        asking = {"content-type": "application/json", "accept": "text/event-stream"}
+        self._completions = self._client.prepare("POST", dialect.path, {**headers, **asking})
+        listing = {"accept": "application/json"}
+        self._models = self._client.prepare("GET", dialect.models_path, {**headers, **listing})
         self._wall_clock = wall_clock
 
     def __repr__(self) -> str:
@@ -84,51 +106,57 @@ class HttpProvider:
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Batch, None]:
         """Make the call; yield batches until `Finish`. See `Provider.stream`."""
-        dialect = self._dialect
-        body = dialect.request(call)
-        headers = {
-            **dialect.headers(self._key),
-            "content-type": "application/json",
-            "accept": "text/event-stream",
-        }
-        answer = dialect.answer()
-        async with self._client.post_stream(dialect.path, headers, body) as response:
+        answer = self._dialect.answer()
+        response = await self._send(self._completions, self._dialect.request(call))
+        try:
+            last: list[Content] = []
             await self._expect_success(response)
             if response.media_type == "application/json":
                 last = answer.whole(await response.read_bounded(MAX_WHOLE_ANSWER_BYTES))
             else:
-                try:
-                    async for chunk in response.chunks():
-                        last = answer.feed(chunk)
-                        if answer.over:
-                            break
-                        if last:
-                            yield last
-                    else:
-                        last = answer.end()
-                except ProviderError as error:
-                    raise ProviderError(error.failure, answer.usage) from None
+                while data := await response.read():
+                    last = answer.feed(data)
+                    if answer.over:
+                        break
+                    if last:
+                        yield last
+                else:
+                    last = answer.end()
             if answer.finish is None:
                 if last:
                     yield last
                 raise self._unfinished(answer)
-            response.expect_end()
+            response.release()
+        except UpstreamError as error:
+            raise ProviderError(_failure(error), answer.usage) from None
+        finally:
+            response.close()
         # Given only now, so that whoever stops listening at the end leaves nothing open.
         yield [*last, answer.finish]
 
     async def check(self) -> None:
         """Ask for the list of models. See `Provider.check`."""
-        headers = {**self._dialect.headers(self._key), "accept": "application/json"}
-        async with self._client.get(self._dialect.models_path, headers) as response:
+        response = await self._send(self._models, None)
+        try:
             await self._expect_success(response)
             await response.read_bounded(MAX_MODEL_LIST_BYTES)
-            response.expect_end()
+            response.release()
+        except UpstreamError as error:
+            raise ProviderError(_failure(error)) from None
+        finally:
+            response.close()
 
     async def close(self) -> None:
         """Release the connections. Idempotent."""
         await self._client.close()
 
-    async def _expect_success(self, response: HttpResponse) -> None:
+    async def _send(self, target: Target, body: bytes | None) -> UpstreamResponse:
+        try:
+            return await self._client.send(target, body)
+        except UpstreamError as error:
+            raise ProviderError(_failure(error)) from None
+
+    async def _expect_success(self, response: UpstreamResponse) -> None:
         if response.status == 200:
             if response.media_type == "text/html":
                 message = "the provider answered with a web page"
@@ -139,7 +167,7 @@ class HttpProvider:
             # The status is known: a body that stalls must not turn it into a timeout.
             async with asyncio.timeout(ERROR_BODY_TIMEOUT_S):
                 body = await response.read_bounded(MAX_ERROR_BODY_BYTES)
-        except (ProviderError, TimeoutError):
+        except (UpstreamError, TimeoutError):
             pass
         refusal = Refusal(response.status, response.headers, body)
         failure = self._dialect.failure(refusal, self._wall_clock())
@@ -155,3 +183,7 @@ class HttpProvider:
         if self._key is not None and self._key.within(failure.message):
             return Failure(failure.kind, "the provider refused", failure.retry_after_s)
         return failure
+
+
+def _failure(error: UpstreamError) -> Failure:
+    return Failure(_KINDS[type(error)], str(error))

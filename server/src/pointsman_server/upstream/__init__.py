@@ -1,0 +1,1 @@
+"""The HTTP/1.1 client that providers are called with: thin, streaming, on asyncio and httptools."""
