@@ -31,7 +31,8 @@ from pointsman_server.registry.registry import Registry
 from pointsman_server.routing.router import Router
 from pointsman_server.telemetry.logs import FaultLog, LogObserver
 from pointsman_server.telemetry.metrics import MetricsObserver, MetricsPage
-from pointsman_server.transports.grpc_aio import SETTLE_S, GrpcServer, is_loopback
+from pointsman_server.transports.base import SETTLE_S, is_loopback
+from pointsman_server.transports.factory import make_server
 
 LocalProviders = Callable[[str, Sequence[Model]], Provider]
 """Makes the account of the given name that serves the given local models."""
@@ -120,12 +121,16 @@ def _provider(
 
 
 class Server:
-    """A core behind gRPC, with metrics beside it."""
+    """A core behind gRPC, with metrics beside it.
 
-    def __init__(self, core: Core, log: structlog.BoundLogger) -> None:
+    ``alone`` is off for one of several that serve together: it is not for it to say that all serve.
+    """
+
+    def __init__(self, core: Core, log: structlog.BoundLogger, *, alone: bool = True) -> None:
         config, clock = core.config, time.monotonic
         self.core = core
         self._log = log
+        self._ready_event = "serving" if alone else "worker_ready"
         total_s = config.timeouts.total_s
         facts = ServerFacts(
             version=__version__,
@@ -140,7 +145,7 @@ class Server:
             RegistryService(core.registry, core.health).service(),
             AdminService(facts).service(),
         ]
-        self._grpc = GrpcServer(config.grpc, services, clock, FaultLog(log))
+        self._grpc = make_server(config.transport, config.grpc, services, clock, FaultLog(log))
         self._metrics: MetricsPage | None = None
 
     @property
@@ -184,7 +189,7 @@ class Server:
                 why="callers are not authenticated; put a proxy that does in front",
             )
         self._log.info(
-            "serving",
+            self._ready_event,
             address=self.address,
             metrics_port=self.metrics_port,
             models=[m.name for m in self.core.registry],
@@ -218,9 +223,13 @@ class Server:
 
 
 def build_server(
-    config: Config, local_providers: LocalProviders, log: structlog.BoundLogger
+    config: Config,
+    local_providers: LocalProviders,
+    log: structlog.BoundLogger,
+    *,
+    alone: bool = True,
 ) -> Server:
-    """Wire a server together, not yet listening."""
+    """Wire a server together, not yet listening. See `Server`."""
     observers = [LogObserver(log, config.log)]
     core = build_core(config, local_providers, observers, on_fault=FaultLog(log))
-    return Server(core, log)
+    return Server(core, log, alone=alone)

@@ -26,7 +26,7 @@ from pointsman_server.registry.catalogue import JUDGEMENTS, snapshot
 from pointsman_server.routing.router import RoutingPolicy
 from pointsman_server.routing.tree import DEFAULT_RULES, Condition
 from pointsman_server.telemetry.logs import LogSettings
-from pointsman_server.transports.grpc_aio import GrpcSettings
+from pointsman_server.transports.base import GrpcSettings
 
 Load = Callable[..., Config]
 
@@ -109,7 +109,7 @@ policy: {hedge: {extra_cost: 2.5%, min_delay: 10ms}, max_output_tokens: 99, min_
 telemetry: {log_level: debug, log_prompts: true}
 """
     )
-    assert config.grpc == GrpcSettings(address="[::1]:0", max_request_bytes=2048)
+    assert config.grpc == GrpcSettings(address="[::1]:0", max_request_bytes=2048, max_drain_s=90.0)
     assert config.metrics_address == ("::1", 9000)
     assert config.limits == Limits(max_in_flight=7, classify_s=0.02)
     assert config.drain_s == 90.0

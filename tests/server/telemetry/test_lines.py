@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pointsman_server.telemetry import lines
-from pointsman_server.telemetry.lines import LineWriter
+from pointsman_server.telemetry.lines import LineWriter, grouped
 
 
 class Slow(io.BytesIO):
@@ -99,3 +104,34 @@ def test_closing_twice_writes_once(writer: LineWriter, stream: io.BytesIO) -> No
     writer.close()
     writer.close()
     assert stream.getvalue() == b"x\n"
+
+
+@given(st.lists(st.binary(max_size=40), max_size=40), st.integers(1, 100))
+def test_groups_are_all_lines_in_order_and_as_large_as_may_be(
+    written: list[bytes], most: int
+) -> None:
+    """A line that is too long is a group of its own; no two groups would fit into one."""
+    groups = [list(group) for group in grouped(written, most)]
+    assert [line for group in groups for line in group] == written
+    sizes = [sum(len(line) + 1 for line in group) for group in groups]
+    assert all(s <= most or len(g) == 1 for s, g in zip(sizes, groups, strict=True))
+    assert all(groups)
+    for size, following in zip(sizes, groups[1:], strict=False):
+        assert size + len(following[0]) + 1 > most
+
+
+def test_lines_of_several_processes_do_not_run_into_each_other() -> None:
+    """Through one pipe, each process many lines at a time."""
+    read, write = os.pipe()
+    script = (
+        "import sys; from pointsman_server.telemetry.lines import LineWriter\n"
+        "w = LineWriter(sys.stderr.buffer, shared=True, gather_s=0.0)\n"
+        "for i in range(4000): w.write(sys.argv[1].encode() * 300)\n"
+    )
+    command = [sys.executable, "-c", script]
+    processes = [subprocess.Popen([*command, letter], stderr=write) for letter in "ab"]
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        seen = Counter(pipe)
+    assert all(process.wait() == 0 for process in processes)
+    assert seen == {b"a" * 300 + b"\n": 4000, b"b" * 300 + b"\n": 4000}

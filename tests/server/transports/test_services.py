@@ -21,7 +21,7 @@ from pointsman.v1 import (
     router_service_pb2,
 )
 from pointsman_server import __version__
-from pointsman_server.transports.grpc_aio import GrpcSettings, is_loopback
+from pointsman_server.transports.base import GrpcSettings, is_loopback
 from served import (
     BadRequest,
     ErrorInfo,
@@ -259,6 +259,7 @@ async def test_reflection(served: Served) -> None:
         "pointsman.v1.RegistryService",
         "pointsman.v1.AdminService",
         "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
     }
     symbol = "pointsman.v1.RouterService"

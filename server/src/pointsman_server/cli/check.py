@@ -11,11 +11,13 @@ from pointsman_classifier import Classifier
 from rich.text import Text
 
 from pointsman_server.app import Core, build_core
+from pointsman_server.cli.failures import UsageError
 from pointsman_server.cli.local import load_config, local_providers
 from pointsman_server.cli.options import ConfigFile, Json
 from pointsman_server.cli.runner import run_async
 from pointsman_server.cli.terminal import millis, out, print_json, table
-from pointsman_server.config import file_schema
+from pointsman_server.cli.workers import worker_count
+from pointsman_server.config import Config, file_schema
 from pointsman_server.domain.profile import Vocabulary
 from pointsman_server.providers.base import ProviderError
 from pointsman_server.routing.tree import DecisionTree
@@ -46,7 +48,7 @@ def check(
         print_json(file_schema())
         return
     loaded = load_config(config)
-    findings = [Finding("configuration", True, f"{loaded.source}: {len(loaded.models)} models")]
+    findings = _check_workers(loaded)
     started = time.perf_counter()
     classifier = Classifier.load()
     took = time.perf_counter() - started
@@ -64,6 +66,21 @@ def check(
         out().print(shown)
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
+
+
+def _check_workers(config: Config) -> list[Finding]:
+    """What there is to serve, and how much of it at a time."""
+    what = f"{config.source}: {len(config.models)} models"
+    most = config.limits.max_in_flight
+    try:
+        workers = worker_count(config)
+    except UsageError as error:
+        return [Finding("configuration", True, what), Finding("workers", False, str(error))]
+    if workers == 1:
+        what += f"; 1 worker with at most {most} requests under way"
+    else:
+        what += f"; {workers} workers with at most {most} requests under way each"
+    return [Finding("configuration", True, what)]
 
 
 def _check_tree(vocabulary: Vocabulary, tree: DecisionTree) -> list[Finding]:

@@ -10,8 +10,11 @@ from pointsman_server.config.load import (
     find_file,
     from_environment,
     load_file,
+    load_text,
     with_addresses,
     with_local_models,
+    with_transport,
+    with_workers,
 )
 
 __all__ = [
@@ -23,6 +26,9 @@ __all__ = [
     "find_file",
     "from_environment",
     "load_file",
+    "load_text",
     "with_addresses",
     "with_local_models",
+    "with_transport",
+    "with_workers",
 ]

@@ -14,6 +14,7 @@ from pointsman_server.config.units import (
     Seconds,
     SecretReference,
     Share,
+    Workers,
 )
 
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
@@ -25,10 +26,16 @@ class _Section(BaseModel):
 
 
 class ServerSection(_Section):
-    """Where to listen, and how much to take on."""
+    """Where to listen, and how much to take on.
+
+    ``transport`` is fast for the quick HTTP/2 server, grpc for grpcio's, the reference.
+    ``workers`` processes serve one port; the limits hold for each of them.
+    """
 
     address: Address = "127.0.0.1:50051"
+    transport: Literal["fast", "grpc"] = "fast"
     metrics: HostPort | None = "127.0.0.1:9464"
+    workers: Workers = 1
     max_concurrent_streams: int = Field(default=1024, ge=1, le=100_000)
     max_in_flight: int = Field(default=256, ge=1, le=100_000)
     max_request_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)

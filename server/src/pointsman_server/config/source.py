@@ -43,14 +43,22 @@ class Source:
         Raises:
             ConfigError: it cannot be read, or is not YAML.
         """
-        name = str(path)
         try:
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             mend = "give the right path with --config"
-            raise ConfigError(Problem(name, 1, 1, f"cannot be read: {why}", mend)) from None
+            raise ConfigError(Problem(str(path), 1, 1, f"cannot be read: {why}", mend)) from None
+        return cls.decode(str(path), raw)
+
+    @classmethod
+    def decode(cls, name: str, raw: bytes) -> Source:
+        """Parse what was read from the file called ``name``.
+
+        Raises:
+            ConfigError: it is too long, not UTF-8, not YAML, or not a mapping.
+        """
         if len(raw) > MAX_BYTES:
             raise ConfigError(Problem(name, 1, 1, f"is longer than {MAX_BYTES} bytes"))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -18,6 +18,7 @@ _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0]+")
 _MAX_DOLLARS = Decimal(1_000_000)
 _PORT = re.compile(r"[0-9]{1,5}")
 _MAX_SHOWN = 40
+MAX_WORKERS = 256
 
 
 def shown(value: object) -> str:
@@ -118,6 +119,19 @@ def _is_ipv6(host: str) -> bool:
     return True
 
 
+def workers(value: object) -> int | Literal["auto"]:
+    """A number of worker processes, or "auto": one a core. Digits in a text are a number, too."""
+    if value == "auto":
+        return "auto"
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_WORKERS:
+        raise ValueError(
+            f"{shown(value)} is not a number of workers; write auto, or 1 to {MAX_WORKERS}"
+        )
+    return value
+
+
 def names(value: object) -> object:
     """One name or a list of them."""
     return [value] if isinstance(value, str) else value
@@ -149,3 +163,10 @@ Address = Annotated[
 ]
 HostPort = Annotated[str, BeforeValidator(host_port), _text("^.+:[0-9]+$", "127.0.0.1:9464")]
 Names = Annotated[list[str], BeforeValidator(names), _NAMES]
+Workers = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(workers),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_WORKERS}, {"const": "auto"}]}
+    ),
+]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import select
 import time
+from collections.abc import Iterator, Sequence
 from threading import Event, Lock, Thread
 from typing import BinaryIO
 
@@ -18,10 +20,15 @@ class LineWriter:
 
     A line is on its way within about 50 ms, or at once where `flush` is called. A stream that
     cannot be written to loses its lines; ``dropped`` counts those, and those that found no room.
+    Of a stream that is ``shared`` with other processes no more is written at once than a pipe takes
+    whole, so that their lines and ours do not run into each other; a line that is longer can.
     """
 
-    def __init__(self, stream: BinaryIO, *, gather_s: float = _GATHER_S) -> None:
+    def __init__(
+        self, stream: BinaryIO, *, gather_s: float = _GATHER_S, shared: bool = False
+    ) -> None:
         self.dropped = 0
+        self._most = select.PIPE_BUF if shared else MAX_WAITING_BYTES
         self._stream = stream
         self._gather_s = gather_s
         self._lock = Lock()
@@ -50,13 +57,12 @@ class LineWriter:
         with self._writing:
             with self._lock:
                 lines, self._lines, self._waiting = self._lines, [], 0
-            if not lines:
-                return
-            try:
-                self._stream.write(b"\n".join(lines) + b"\n")
-                self._stream.flush()
-            except (OSError, ValueError):  # full, closed at the other end, or closed by us
-                self.dropped += len(lines)
+            for group in grouped(lines, self._most):
+                try:
+                    self._stream.write(b"\n".join(group) + b"\n")
+                    self._stream.flush()
+                except (OSError, ValueError):  # full, closed at the other end, or closed by us
+                    self.dropped += len(group)
 
     def close(self) -> None:
         """Write what waits and end the thread. Idempotent."""
@@ -73,3 +79,18 @@ class LineWriter:
                 time.sleep(self._gather_s)
             self._news.clear()
             self.flush()
+
+
+def grouped(lines: Sequence[bytes], most: int) -> Iterator[Sequence[bytes]]:
+    """The lines in order, in groups of at most ``most`` bytes with their ends; a longer one alone.
+
+    No group is empty.
+    """
+    start = size = 0
+    for at, line in enumerate(lines):
+        if at > start and size + len(line) + 1 > most:
+            yield lines[start:at]
+            start, size = at, 0
+        size += len(line) + 1
+    if lines:
+        yield lines[start:]

@@ -43,7 +43,7 @@ def configure(
     """
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     logger: structlog.BoundLogger = structlog.wrap_logger(
-        _Lines(LineWriter(sys.stderr.buffer).write if stream is None else _into(stream)),
+        _Lines(_into(stream, shared=worker is not None)),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -64,7 +64,9 @@ class _Lines:
         self.debug = self.info = self.warning = self.error = self.critical = write
 
 
-def _into(stream: TextIO) -> Callable[[bytes], object]:
+def _into(stream: TextIO | None, *, shared: bool) -> Callable[[bytes], object]:
+    if stream is None:
+        return LineWriter(sys.stderr.buffer, shared=shared).write
     return lambda line: stream.write(line.decode() + "\n")
 
 
