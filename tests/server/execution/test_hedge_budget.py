@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman_server.execution.hedge_budget import HedgeBudget
+from pointsman_server.execution.hedge_budget import FEW, MAX_CREDIT, PATIENT, HedgeBudget
 
 WINDOW_S = 10.0
+SLICE_S = WINDOW_S / 127
 
-# (seconds since the one before, whether it wants a hedge)
-traffic = st.lists(st.tuples(st.floats(0.0, 4.0), st.booleans()), max_size=120)
-
-
-@given(
-    traffic=traffic,
-    share=st.sampled_from([0.0, 0.05, 0.2, 0.5, 1.0]),
-    burst=st.integers(0, 4),
-    max_events=st.sampled_from([3, 50, 10_000]),
+# (seconds since the one before, how long it has waited for its hedge, if it wants one)
+traffic = st.lists(
+    st.tuples(st.floats(0.0, 4.0), st.one_of(st.none(), st.floats(1.0, 4.0))), max_size=200
 )
-def test_never_more_than_the_share_or_the_burst(
-    traffic: list[tuple[float, bool]], share: float, burst: int, max_events: int
+
+
+@given(traffic=traffic, share=st.sampled_from([0.0, 0.05, 0.2, 0.5, 1.0]))
+def test_never_more_than_the_share_or_a_few(
+    traffic: list[tuple[float, float | None]], share: float
 ) -> None:
-    """In no window that ends with a hedge are there more hedges than the share or the burst."""
-    budget = HedgeBudget(share, window_s=WINDOW_S, burst=burst, max_events=max_events)
+    """In no window that ends with a hedge are there more hedges than the share, or a few."""
+    budget = HedgeBudget(share, window_s=WINDOW_S)
     now = 0.0
     requests: list[float] = []
     hedges: list[float] = []
-    for pause, hedged in traffic:
+    for pause, waited in traffic:
         now += pause
         budget.request(now)
         requests.append(now)
-        if hedged and budget.take(now):
+        if waited is not None and budget.take(now, waited):
             hedges.append(now)
             recent = [t for t in hedges if now - WINDOW_S < t]
             seen = [t for t in requests if now - WINDOW_S < t]
-            assert len(recent) <= max(burst if share else 0, share * len(seen))
+            assert len(recent) <= max(FEW if share else 0, share * len(seen))
 
 
 @given(traffic=traffic, burst=st.integers(1, 4), share=st.sampled_from([0.05, 0.5, 1.0]))
 def test_never_more_than_was_earned(
-    traffic: list[tuple[float, bool]], burst: int, share: float
+    traffic: list[tuple[float, float | None]], burst: int, share: float
 ) -> None:
     """In the long run there are no more hedges than the share of all requests, and the burst."""
     budget = HedgeBudget(share, window_s=WINDOW_S, burst=burst)
     now, hedges = 0.0, 0
-    for requests, (pause, hedged) in enumerate(traffic, 1):
+    for requests, (pause, waited) in enumerate(traffic, 1):
         now += pause
         budget.request(now)
-        hedges += hedged and budget.take(now)
+        hedges += waited is not None and budget.take(now, waited)
         assert hedges <= burst + share * requests + 1e-6
 
 
@@ -68,31 +68,83 @@ def earn(budget: HedgeBudget, requests: int, at: float) -> None:
         budget.request(at)
 
 
+def taken(budget: HedgeBudget, at: float, waited: float = PATIENT) -> int:
+    """How many hedges are to be had at once."""
+    return next(n for n in range(10_000) if not budget.take(at, waited))
+
+
 def test_a_share_of_many_requests() -> None:
-    """5% of 100 requests are 5 hedges."""
+    """5% of 300 requests are 15 hedges."""
     budget = HedgeBudget(0.05)
-    for _ in range(100):
-        budget.request(0.0)
-    assert [budget.take(0.0) for _ in range(7)] == [True] * 5 + [False] * 2
+    earn(budget, 300, at=0.0)
+    assert taken(budget, at=0.0) == 15
+
+
+def test_savings_are_bounded() -> None:
+    """However long nobody was hedged, no more is saved than so much."""
+    budget = HedgeBudget(0.05)
+    for second in range(10_000):
+        earn(budget, 1, at=float(second))
+    earn(budget, 400, at=10_000.0)
+    assert taken(budget, at=10_000.0) == MAX_CREDIT
 
 
 def test_the_window_slides() -> None:
-    """What was spent comes back once the window has passed, to the second."""
-    budget = HedgeBudget(0.05, window_s=10.0, burst=1)
-    earn(budget, 40, at=-20.0)
-    assert budget.take(0.0)
-    assert not budget.take(9.99)
-    assert budget.take(10.0)
+    """What was spent comes back once the window has passed, and little later."""
+    budget = HedgeBudget(0.05, window_s=WINDOW_S)
+    for second in range(200):
+        earn(budget, 10, at=float(second))
+    assert taken(budget, at=200.0) == FEW
+    assert taken(budget, at=200.0 + WINDOW_S) == 0
+    assert taken(budget, at=200.0 + WINDOW_S + 2 * SLICE_S) == FEW
 
 
 def test_a_refusal_costs_nothing() -> None:
     """Asking in vain does not push back the moment at which a hedge is allowed again."""
-    budget = HedgeBudget(0.05, window_s=10.0, burst=1)
-    earn(budget, 40, at=-20.0)
-    budget.take(0.0)
-    for second in range(1, 10):
-        assert not budget.take(float(second))
-    assert budget.take(10.0)
+    budget = HedgeBudget(0.05, window_s=WINDOW_S)
+    earn(budget, 400, at=0.0)
+    assert taken(budget, at=100.0) == FEW
+    for second in range(1, 11):
+        assert not budget.take(100.0 + second)
+    assert budget.take(100.0 + WINDOW_S + 2 * SLICE_S)
+
+
+def test_who_has_waited_gets_more() -> None:
+    """A part of the window opens to a call only as it waits, up to the whole."""
+    found = []
+    for waited in (1.0, 1.25, PATIENT, 20.0):
+        budget = HedgeBudget(0.05)
+        earn(budget, 300, at=0.0)
+        found.append(taken(budget, at=0.0, waited=waited))
+    spread = math.sqrt(0.05 * 300)
+    assert found == [int(15 - 1.5 * spread), int(15 - 0.75 * spread), 15, 15]
+
+
+def test_the_reserve_is_for_those_who_wait() -> None:
+    """Those who ask at once leave something for those who ask later."""
+    budget = HedgeBudget(0.05)
+    earn(budget, 300, at=0.0)
+    at_once = taken(budget, at=0.0, waited=1.0)
+    assert taken(budget, at=0.0, waited=PATIENT) == 15 - at_once
+
+
+def test_very_many_requests() -> None:
+    """A window of very many requests allows its full share, in the memory of one of few."""
+    budget = HedgeBudget(0.05)
+    hedges = 0
+    for tick in range(1000):
+        earn(budget, 100, at=tick / 50)
+        hedges += sum(budget.take(tick / 50) for _ in range(10))
+    assert hedges == pytest.approx(0.05 * 100_000, rel=0.02)
+    assert len(budget._requests._slices) == 127
+
+
+def test_a_clock_that_stands_still_or_goes_back_does_no_harm() -> None:
+    """Nothing is forgotten, and nothing counted twice."""
+    budget = HedgeBudget(0.05)
+    earn(budget, 200, at=50.0)
+    earn(budget, 100, at=49.0)
+    assert taken(budget, at=48.0) == 15
 
 
 def test_no_share_means_no_hedge() -> None:

@@ -17,7 +17,7 @@ from pointsman_server.domain.attempts import (
 )
 from pointsman_server.domain.money import Usage
 from pointsman_server.domain.observer import AttemptDetails, AttemptStart
-from pointsman_server.registry.health import MIN_SAMPLES, HealthView, size_bucket
+from pointsman_server.registry.health import MIN_SAMPLES, HealthView
 
 COMPLETED, TIMED_OUT = AttemptOutcome.COMPLETED, AttemptOutcome.TIMED_OUT
 LOST_RACE, CANCELLED = AttemptOutcome.LOST_RACE, AttemptOutcome.CANCELLED
@@ -67,15 +67,6 @@ def seen(view: HealthView, times: int, details: AttemptDetails) -> None:
         view.attempt_ended(details)
 
 
-@pytest.mark.parametrize(
-    ("tokens", "bucket"),
-    [(0, 0), (256, 0), (257, 1), (1024, 1), (1025, 2), (4096, 2), (16384, 3), (16385, 4)],
-)
-def test_sizes(tokens: int, bucket: int) -> None:
-    """A prompt as long as a bound still belongs below it."""
-    assert size_bucket(tokens) == bucket
-
-
 @given(st.lists(st.sampled_from(AttemptOutcome)))
 def test_what_has_ended_is_not_in_flight(outcomes: list[AttemptOutcome]) -> None:
     """As many ends as starts, in whatever way they end, leave nothing in flight."""
@@ -107,15 +98,16 @@ def test_a_quantile_waits_for_samples() -> None:
     assert view.first_token_quantile("m", 100, 0.5) == 1.5
 
 
-def test_sizes_are_kept_apart() -> None:
-    """Long prompts say nothing of short ones."""
+def test_long_prompts_take_longer() -> None:
+    """What is learned of some lengths serves for all: a long prompt has a longer quantile."""
     view = HealthView(Clock())
-    seen(view, MIN_SAMPLES, ended(first_token_s=1.0, prompt_tokens=100))
-    seen(view, MIN_SAMPLES, ended(first_token_s=9.0, prompt_tokens=5000))
-    assert view.first_token_quantile("m", 256, 0.5) == 1.0
-    assert view.first_token_quantile("m", 4097, 0.5) == 9.0
-    assert view.first_token_quantile("m", 1000, 0.5) is None
-    assert view.health("m").first_token_p95_s == 9.0
+    for number in range(60):
+        tokens = 100 + 100 * number
+        view.attempt_ended(ended(first_token_s=1.0 + tokens / 1000, prompt_tokens=tokens))
+    assert view.first_token_quantile("m", 0, 0.5) == pytest.approx(1.0, rel=0.05)
+    assert view.first_token_quantile("m", 9000, 0.5) == pytest.approx(10.0, rel=0.05)
+    assert view.longest_wait("m", 9000) == pytest.approx(10.0, rel=0.05)
+    assert view.health("m").first_token_p95_s == pytest.approx(6.8, rel=0.05)
 
 
 def test_models_are_kept_apart() -> None:
@@ -126,20 +118,22 @@ def test_models_are_kept_apart() -> None:
     assert view.health("m").calls == 0
 
 
-@pytest.mark.parametrize("outcome", [LOST_RACE, TIMED_OUT])
+@pytest.mark.parametrize("outcome", [LOST_RACE, CANCELLED, TIMED_OUT])
 def test_what_was_given_up_on_counts_as_slower(outcome: AttemptOutcome) -> None:
     """Calls that were given up on after a long wait count in the rank, above all others."""
     view = HealthView(Clock())
-    seen(view, 19, ended(first_token_s=1.0))
+    seen(view, 20, ended(first_token_s=1.0))
     seen(view, 1, ended(outcome, first_token_s=None, duration_s=2.0))
-    assert view.first_token_quantile("m", 100, 0.95) == 1.0
-    assert view.first_token_quantile("m", 100, 0.96) == math.inf
-    assert view.health("m").first_token_p95_s == 1.0
+    assert view.first_token_quantile("m", 100, 0.9) == 1.0
+    assert view.first_token_quantile("m", 100, 0.95) == math.inf
+    assert view.longest_wait("m", 100) == 2.0
+    assert view.health("m").first_token_p50_s == 1.0
+    assert view.health("m").first_token_p95_s is None
 
 
-@pytest.mark.parametrize("outcome", [LOST_RACE, TIMED_OUT])
+@pytest.mark.parametrize("outcome", [LOST_RACE, CANCELLED, TIMED_OUT])
 def test_a_moments_wait_says_nothing(outcome: AttemptOutcome) -> None:
-    """A call that was given up on sooner than it usually answers may have been about to answer."""
+    """A call that was given up on sooner than any answered may have been about to answer."""
     view = HealthView(Clock())
     seen(view, 20, ended(first_token_s=1.0))
     seen(view, 100, ended(outcome, first_token_s=None, duration_s=0.9))
@@ -151,6 +145,18 @@ def test_hedges_that_lose_do_not_bar_a_model() -> None:
     view = HealthView(Clock())
     seen(view, 50, ended(LOST_RACE, first_token_s=None, duration_s=0.05))
     assert view.first_token_quantile("m", 100, 0.5) is None
+    assert view.longest_wait("m", 100) is None
+
+
+@pytest.mark.parametrize(
+    "outcome", [AttemptOutcome.PROVIDER_ERROR, AttemptOutcome.UNREACHABLE, AttemptOutcome.REJECTED]
+)
+def test_failures_are_no_waits(outcome: AttemptOutcome) -> None:
+    """A call that failed before its first token says nothing of how long one takes."""
+    view = HealthView(Clock())
+    seen(view, 20, ended(first_token_s=1.0))
+    seen(view, 100, ended(outcome, first_token_s=None, duration_s=9.0))
+    assert view.first_token_quantile("m", 100, 0.95) == 1.0
 
 
 def test_a_model_that_never_answers_is_known() -> None:
@@ -189,6 +195,17 @@ def test_silence_is_forgotten() -> None:
     assert view.first_token_quantile("m", 100, 0.5) is None, "the old ones are gone for good"
     seen(view, 1, ended(first_token_s=0.5))
     assert view.first_token_quantile("m", 100, 1.0) == 0.5
+
+
+def test_races_that_are_lost_keep_no_memory_alive() -> None:
+    """A model that only loses hedges is forgotten like one that is silent."""
+    clock = Clock()
+    view = HealthView(clock, forget_after_s=120.0)
+    seen(view, MIN_SAMPLES, ended(first_token_s=5.0))
+    for _ in range(3):
+        clock.now += 60.0
+        seen(view, 1, ended(LOST_RACE, first_token_s=None, duration_s=0.1))
+    assert view.first_token_quantile("m", 100, 0.5) is None
 
 
 def test_steady_calls_are_not_forgotten() -> None:

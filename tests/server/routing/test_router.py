@@ -228,19 +228,9 @@ class TestHedging:
         assert decision.hedge_delay_s == 0.75
         assert health.asked[-1] == ("a", 100, 0.9)
 
-    def test_urgent_requests_hedge_sooner(self) -> None:
-        """An urgent request hedges at a part of the delay, but not before the least one."""
-        urgent = make_profile(urgency=Urgency.HIGH)
-        assert self.decide(health=LearnedHealth(0.8), profile=urgent).hedge_delay_s == 0.4
-        assert self.decide(health=LearnedHealth(0.03), profile=urgent).hedge_delay_s == 0.02
-
     def test_no_extra_cost_no_hedge(self) -> None:
         """Where hedging may cost nothing there is none."""
         assert self.decide(policy=HedgePolicy(extra_share=0.0)).hedge_model is None
-
-    def test_a_provider_that_is_down_is_not_slow(self) -> None:
-        """Where more calls were given up on than may be hedged, none is hedged."""
-        assert self.decide(health=LearnedHealth(math.inf)).hedge_model is None
 
     def test_money_for_both(self) -> None:
         """A hedge must be payable on top of the whole of the primary's answer."""

@@ -11,8 +11,8 @@ Rules it owns:
 
 - An attempt *commits* with its first token; from then on the others are cancelled, and no token of
   another attempt is ever used. A request is never hedged after a first token.
-- At most one hedge, once a call has been without a first token for ``hedge_after_s``, if the budget
-  allows.
+- At most one hedge, once a call has been without a first token for ``hedge_after_s``, or as soon
+  after that as the budget allows.
 - A failure that may pass is retried on the same model after a backoff; any other failure moves on
   to the next model that has not been tried. While another attempt is running, a failure starts
   nothing: the one that runs is already the backup.
@@ -31,6 +31,15 @@ from enum import Enum, auto
 from pointsman_server.domain.attempts import AttemptOutcome, AttemptReason, Failure, FailureKind
 from pointsman_server.execution.hedge_budget import HedgeBudget
 from pointsman_server.execution.retry import RetryPolicy
+
+_ASK_AGAIN = 1.15
+"""A hedge that the budget refused is asked for again after so many times as long a wait."""
+
+_LONGEST_WAIT = 30.0
+"""After so many delays in vain a call asks no more."""
+
+_LEAST_DELAY_S = 0.01
+"""Where a hedge was to fire at once, it is asked for again as if this had been its delay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,7 @@ class HedgeRace:
     _retries: dict[str, int] = field(default_factory=dict)
     _pending: _Retry | None = None
     _hedge_at: float = math.inf
+    _hedge_waited: float = 1.0
     _committed: _Attempt | None = None
     _discards: int | None = None
     _silent_since: float = -math.inf
@@ -243,6 +253,7 @@ class HedgeRace:
     def _arm_hedge(self, now: float) -> None:
         """Every call gets its own hedge timer, until the one hedge has been spent."""
         plan = self.plan
+        self._hedge_waited = 1.0
         may_hedge = plan.hedge_model is not None and plan.hedge_model not in self._tried
         if may_hedge and plan.hedge_after_s is not None and self._discards is None:
             self._hedge_at = now + max(0.0, plan.hedge_after_s)
@@ -290,9 +301,17 @@ class HedgeRace:
         running = self._running()
         if model is None or model in self._tried or len(running) != 1 or not self._may_start():
             return []
-        if not self.budget.take(now):
+        if not self.budget.take(now, self._hedge_waited):
+            self._ask_again(now)
             return []
         return [self._start(model, AttemptReason.HEDGE, now)]
+
+    def _ask_again(self, now: float) -> None:
+        """The budget is spent for now, not for good, and a call that stays silent needs it more."""
+        if self.budget.share > 0 and self._hedge_waited < _LONGEST_WAIT:
+            delay = max(self.plan.hedge_after_s or 0.0, _LEAST_DELAY_S)
+            self._hedge_at = now + (_ASK_AGAIN - 1) * self._hedge_waited * delay
+            self._hedge_waited *= _ASK_AGAIN
 
     def _may_start(self) -> bool:
         return len(self._attempts) < self.plan.retry.max_attempts
