@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pointsman_server.providers import plain_text
 from pointsman_server.providers.answer import AnswerStream
@@ -69,6 +69,31 @@ def test_what_is_read_without_parsing(event: bytes, text: str | None) -> None:
     assert reader(b'{"i": "x", "c": "hello", "n": 1}').read(event) == text
 
 
+@pytest.mark.parametrize(
+    ("events", "read"),
+    [
+        (["a", " b", "é"], ("a bé", 3)),
+        (["a", "", "b"], ("ab", 3)),
+        (["a", b'{"other": 1}'], ("a", 1)),
+        (["a", b"[DONE]"], ("a", 1)),
+        (["a", "b", b'{"i": "y", "c": "c", "n": 1}'], ("", 0)),
+        (["a", b"[DONE]", "b"], ("", 0)),
+        (["a", b'{"other": 1}', "b"], ("", 0)),
+        (["a", "\\n", "b"], ("", 0)),
+        ([b"[DONE]", "a"], ("", 0)),
+        ([b'{"other": 1}'], ("", 0)),
+        ([b'{"i": "x", "c": "\xc3', b'\xa9", "n": 1}'], ("", 0)),
+        ([b'{"i": "x", "c": "\xc3", "n": 1}', b'{"i": "x", "c": "\xa9", "n": 1}'], ("", 0)),
+        ([], ("", 0)),
+    ],
+)
+def test_many_events_at_once(events: list[str | bytes], read: tuple[str, int]) -> None:
+    """All of them up to the last that looks alike, or none where one in between does not."""
+    around = b'{"i": "x", "c": "%b", "n": 1}'
+    run = [around % e.encode() if isinstance(e, str) else e for e in events]
+    assert reader(around % b"hello").read_run(run) == read
+
+
 def test_the_same_string_elsewhere_is_not_taken_for_the_text() -> None:
     """An event in which the text cannot be told from another value teaches nothing."""
     assert reader(b'{"i": "same", "c": "same"}').read(b'{"i": "same", "c": "x"}') is None
@@ -126,7 +151,8 @@ Event = Callable[[str, int], bytes]
     ("stream", "event"),
     [(ChatCompletionStream, openai_event), (MessageStream, anthropic_event)],
 )
-@given(pieces=st.lists(st.tuples(TEXTS, st.sampled_from([0, 0, 0, 1, 1, 2, 3, 4, 5])), max_size=12))
+@settings(max_examples=300)
+@given(pieces=st.lists(st.tuples(TEXTS, st.sampled_from([0, 0, 0, 1, 1, 2, 3, 4, 5])), max_size=24))
 @example(pieces=[("a", 0), ("b", 0), ("", 0), ("c", 2), ("d", 0)])
 def test_an_answer_is_the_same_as_with_every_event_parsed(
     stream: type[AnswerStream], event: Event, pieces: list[tuple[str, int]]

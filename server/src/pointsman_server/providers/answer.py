@@ -12,6 +12,9 @@ from pointsman_server.providers.plain_text import PlainTextReader
 from pointsman_server.providers.sse import SseDecoder, SseLimitExceeded
 from pointsman_server.providers.tool_calls import ToolCallAssembler, ToolCallError
 
+_A_RUN = 4
+"""From so many events on it pays to look at them all at once."""
+
 Content = TextChunk | ToolCallChunk | Working
 
 
@@ -52,16 +55,7 @@ class AnswerStream(ABC):
             events = self._sse.feed(data)
         except SseLimitExceeded as error:
             events, too_long = error.events, True
-        read, texts = self._plain.read, self._texts
-        for _, event in events:
-            text = read(event)
-            if text is not None:
-                texts.append(text)
-                continue
-            self._take(event)
-            if self.over:
-                break
-            self._plain.learn(event)
+        self._take_all([data for _, data in events])
         if too_long and not self.over:
             self._fail("the provider sent an event that is too long")
         return self._taken()
@@ -94,6 +88,25 @@ class AnswerStream(ABC):
     def over(self) -> bool:
         """Whether there is nothing more to read: a finish or a failure."""
         return self.finish is not None or self.failure is not None
+
+    def _take_all(self, events: list[bytes]) -> None:
+        plain, place, in_runs = self._plain, 0, len(events) >= _A_RUN
+        while place < len(events) and not self.over:
+            if in_runs and plain.knows:
+                text, alike = plain.read_run(events[place:])
+                self._texts.append(text)
+                place += alike
+                in_runs = False  # once: what is not alike would be looked through again and again
+                continue
+            event = events[place]
+            place += 1
+            only = plain.read(event)
+            if only is not None:
+                self._texts.append(only)
+                continue
+            self._take(event)
+            if not self.over:
+                plain.learn(event)
 
     @abstractmethod
     def _take(self, event: bytes) -> None:

@@ -62,15 +62,11 @@ class SseDecoder:
             self._at_start = False
             chunk = chunk.removeprefix(_BOM)
         if not (self._partial or self._data or self._event or self._at_start):
-            *blocks, chunk = chunk.split(b"\n\n")
-            for block in blocks:
-                # nearly every event of an answer is one such line
-                if block.startswith(b"data: ") and b"\n" not in block:
-                    if len(block) - len(b"data: ") > self._limit:
-                        raise SseLimitExceeded(self._limit, events)
-                    events.append(("", block[6:]))
-                else:
-                    self._complete([*block.split(b"\n"), b""], events)
+            whole, end, rest = chunk.rpartition(b"\n\n")
+            blocks = whole.split(b"\n\n")
+            if end and self._one_line_each(whole, blocks):
+                events = [("", block[6:]) for block in blocks]
+                chunk = rest
         *lines, rest = chunk.split(b"\n")
         if lines:
             self._complete(lines, events)
@@ -82,6 +78,15 @@ class SseDecoder:
             if self._partial_size > self._limit + len(b"data: "):
                 raise SseLimitExceeded(self._limit, events)
         return events
+
+    def _one_line_each(self, whole: bytes, blocks: list[bytes]) -> bool:
+        """Whether these are events of one line of data each, as nearly all of an answer's are."""
+        return (
+            whole.startswith(b"data: ")
+            and whole.count(b"\n") == 2 * (len(blocks) - 1)
+            and whole.count(b"\n\ndata: ") == len(blocks) - 1
+            and max(map(len, blocks)) <= self._limit
+        )
 
     def end(self) -> list[SseEvent]:
         """Return the event that the end of the body completes, if any.
