@@ -104,9 +104,10 @@ class AnswerStream(ABC):
             if only is not None:
                 self._texts.append(only)
                 continue
+            before = len(self._texts)
             self._take(event)
-            if not self.over:
-                plain.learn(event)
+            if len(self._texts) == before + 1:
+                plain.learn(event, self._texts[-1])
 
     @abstractmethod
     def _take(self, event: bytes) -> None:

@@ -67,19 +67,17 @@ class PlainTextReader:
         text = "".join(texts)
         return (text, len(pieces)) if _is_literal(text) else ("", 0)
 
-    def learn(self, event: bytes) -> None:
-        """Take a parsed event as the pattern of those to come, if it is one of text only."""
-        if self._lessons >= MAX_LESSONS:
-            return
-        text = self._only_text(event)
-        if text is None or not _is_literal(text):
+    def learn(self, event: bytes, text: str) -> None:
+        """Take an event that was found to have this text as the pattern of those to come."""
+        if self._lessons >= MAX_LESSONS or not _is_literal(text):
             return
         self._lessons += 1
         quoted = b'"%b"' % text.encode()
         if event.count(quoted) != 1:
             return
         head, _, tail = event.partition(quoted)
-        # the same string may have stood elsewhere, and the text have been spelt with escapes
+        # the event may have other effects, the same string have stood elsewhere, and the text have
+        # been spelt with escapes
         if self._only_text(b'%b"%b"%b' % (head, _PROBE.encode(), tail)) == _PROBE:
             self._head, self._tail = head + b'"', b'"' + tail
 
