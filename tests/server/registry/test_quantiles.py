@@ -32,17 +32,20 @@ def by_redistribution(observations: Sequence[tuple[float, bool]], q: float) -> f
     """
     ordered = sorted(observations)  # with a tie, what was seen comes first
     masses = [1.0 / (len(ordered) + 1)] * (len(ordered) + 1)
-    points, below = [], 0.0
+    shares: list[float] = []
+    values: list[float] = []
+    below = 0.0
     for i, (value, cut) in enumerate(ordered):
         if cut:
             for later in range(i + 1, len(masses)):
                 masses[later] += masses[i] / (len(masses) - i - 1)
         else:
             below += masses[i]
-            points.append((below, value))
-    if points and q <= points[-1][0]:
-        return float(np.interp(q, *zip(*points, strict=True)))
-    return math.inf if ordered[-1][1] else points[-1][1]
+            shares.append(below)
+            values.append(value)
+    if shares and q <= shares[-1]:
+        return float(np.interp(q, shares, values))
+    return math.inf if ordered[-1][1] else values[-1]
 
 
 @given(values=st.lists(numbers, min_size=1), q=st.floats(0.0, 1.0))
