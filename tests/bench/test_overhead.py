@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from answers import text_reply
-from pointsman_bench.overhead import Settings, _quantiles, _Samples, measure
+from pointsman_bench.overhead.measure import Settings, _quantiles, _Samples, measure
 from pointsman_client import PointsmanError
 from upstream import upstream_server
 

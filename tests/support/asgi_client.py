@@ -36,16 +36,15 @@ class Asgi:
     """One request and what was answered.
 
     ``pieces`` of the body come one by one; ``None`` is the client's leaving. The last piece has the
-    end of the body with it unless ``open``. ``room`` is for how many events there is room until
-    ``read`` is set.
+    end of the body with it unless ``open``. ``room`` is for how many events there is room.
     """
 
     pieces: deque[bytes | None]
     open: bool = False
     room: int = 1_000_000
-    read: asyncio.Event = field(default_factory=asyncio.Event)
     sent: list[dict[str, Any]] = field(default_factory=list)
     gone: bool = False
+    _read: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def receive(self) -> Any:
         """The next event."""
@@ -66,10 +65,17 @@ class Asgi:
         if self.gone:
             raise OSError("the stream has closed")
         self.sent.append(dict(event))
-        return Now() if len(self.sent) <= self.room or self.read.is_set() else self._until_read()
+        return Now() if len(self.sent) <= self.room else self._until_read(len(self.sent))
 
-    async def _until_read(self) -> None:
-        await self.read.wait()
+    async def _until_read(self, place: int) -> None:
+        while place > self.room:
+            await self._read.wait()
+
+    def read(self, events: int = 1_000_000) -> None:
+        """Make room for more."""
+        self.room += events
+        self._read.set()
+        self._read.clear()
 
     @property
     def status(self) -> int:

@@ -1,1 +1,1 @@
-"""Benchmarks of pointsman. `python -m pointsman_bench overhead --help` says how to run one."""
+"""Benchmarks of pointsman. `pointsman bench --help` lists them."""

@@ -1,54 +1,54 @@
-"""The benches' command line."""
+"""The benches' command line: `pointsman bench`, or `python -m pointsman_bench`."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from typing import Annotated
+from importlib import import_module
+from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from typer.core import TyperGroup
 
-from pointsman_bench.overhead import Report, Settings, measure
+COMMANDS = {
+    "load": "load",
+    "scenarios": "load",
+    "simulate": "load",
+    "report": "report",
+    "compare": "compare",
+    "hedge": "hedging",
+    "overhead": "overhead",
+    "peers": "peers",
+    "soak": "peers",
+}
+"""Each is a function of its name in the ``cli`` module of a room."""
 
-app = typer.Typer(help="Benchmarks of pointsman.", no_args_is_help=True, add_completion=False)
+
+class _OnDemand(TyperGroup):
+    """Imports a command's room when the command is asked for: few need the plots, say."""
+
+    # the types of a context and a command are no public names of typer's
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"pointsman_bench.{COMMANDS[cmd_name]}.cli")
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name=cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(alone)
+
+
+app = typer.Typer(
+    cls=_OnDemand,
+    help="Benchmarks of pointsman: load, hedging, faults, peers, and what came of them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 
 
 @app.callback()
 def _benches() -> None:
     """Benchmarks of pointsman."""
-
-
-@app.command()
-def overhead(
-    upstream: Annotated[str, typer.Option(help="Base URL of an OpenAI-compatible server.")],
-    model: Annotated[str, typer.Option(help="The upstream's name of the model to call.")],
-    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds.")] = 7,
-    requests: Annotated[int, typer.Option(min=1, help="Calls of each kind in a round.")] = 100,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Measure what a request through pointsman costs beyond calling the upstream directly.
-
-    Starts a server of its own, then alternates rounds of direct calls and routed ones, one call
-    at a time, so that both see the same machine. Quotes medians over the rounds.
-    """
-    settings = Settings(upstream, model, rounds, requests)
-    console = Console(stderr=True)
-    report = asyncio.run(measure(settings, lambda text: console.print(text, style="dim")))
-    if json_output:
-        typer.echo(json.dumps(report.as_dict(), indent=2))
-    else:
-        _print(report)
-
-
-def _print(report: Report) -> None:
-    table = Table("ms, median of rounds", box=None)
-    for name in ("p50", "p90", "p99"):
-        table.add_column(name, justify="right")
-    for row in report.rows:
-        table.add_row(row.name, *(f"{value * 1000:.3f}" for value in row.quantiles))
-    Console().print(table)
-    Console().print(
-        f"{report.rounds} interleaved rounds of {report.requests} calls of each kind", style="dim"
-    )

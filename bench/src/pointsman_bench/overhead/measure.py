@@ -7,6 +7,7 @@ and deciding are the server's own account, as its decision event states them.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import statistics
@@ -30,6 +31,8 @@ PROMPT = (
     "'upstream connect error or disconnect/reset before headers'. List the three most likely "
     "causes, how to tell them apart, and what to roll back first."
 )
+
+_TICKETS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,8 @@ async def _routed(client: Client, settings: Settings, count: int, samples: _Samp
     for _ in range(count):
         started = time.perf_counter()
         seen = 0.0
-        completion = client.complete(PROMPT)
+        # never the same prompt twice: a second reading would come from the server's cache
+        completion = client.complete(f"{PROMPT} Ticket {next(_TICKETS)}.")
         async for event in completion:
             if not seen and event.HasField("delta"):
                 seen = time.perf_counter()

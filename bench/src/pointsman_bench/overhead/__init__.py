@@ -1,0 +1,1 @@
+"""What a request through pointsman costs beyond calling the upstream directly."""

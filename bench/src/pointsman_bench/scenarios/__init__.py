@@ -1,0 +1,1 @@
+"""Loads worth measuring, as data: `table.SCENARIOS`."""
