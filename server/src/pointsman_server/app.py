@@ -206,12 +206,12 @@ class Server:
         limit_s = self.core.config.drain_s
         self._log.info("draining", in_flight=self.core.engine.admission.in_flight, limit_s=limit_s)
         await self._grpc.not_serving()
-        stopping = asyncio.create_task(self._grpc.stop(limit_s))
-        await asyncio.wait({stopping}, timeout=SETTLE_S)
+        # calls that are still coming in are told why, before the transport only cuts them off;
         # a conversation that is open gets no further turns
         self.core.engine.admission.draining = True
         self._router.drain()
-        await stopping
+        await asyncio.sleep(SETTLE_S)
+        await self._grpc.stop(limit_s)
         await self.core.close()
         await asyncio.to_thread(self._close_metrics)  # which waits for its own thread
         self._log.info("stopped")

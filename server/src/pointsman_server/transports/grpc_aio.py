@@ -208,11 +208,11 @@ def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_request_bytes + GRACE_FOR_SIZE),
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
-        # else calls over the limit fail, in place of waiting, when others end at the same time
-        ("grpc.http.overload_protection", 0),
         ("grpc.keepalive_time_ms", keepalive_ms),
         ("grpc.keepalive_timeout_ms", timeout_ms),
         # keepalive_timeout alone leaves a frozen client's stream held for a minute
         ("grpc.http2.ping_timeout_ms", timeout_ms),
+        # else the third ping of a client who keeps a quiet stream alive ends its connection
+        ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
         ("grpc.so_reuseport", int(settings.reuse_port)),
     ]
