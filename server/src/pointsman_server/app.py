@@ -206,15 +206,22 @@ class Server:
         limit_s = self.core.config.drain_s
         self._log.info("draining", in_flight=self.core.engine.admission.in_flight, limit_s=limit_s)
         await self._grpc.not_serving()
-        # calls that are still coming in are told why, before the transport only cuts them off;
-        # a conversation that is open gets no further turns
-        self.core.engine.admission.draining = True
-        self._router.drain()
-        await asyncio.sleep(SETTLE_S)
-        await self._grpc.stop(limit_s)
+        if self.core.config.transport == "grpc":
+            # which cuts off, without a word, calls that arrive while it stops: they are told why
+            self._take_nothing_new()
+            await asyncio.sleep(SETTLE_S)
+        stopping = asyncio.create_task(self._grpc.stop(limit_s))
+        await asyncio.wait({stopping}, timeout=SETTLE_S)
+        self._take_nothing_new()
+        await stopping
         await self.core.close()
         await asyncio.to_thread(self._close_metrics)  # which waits for its own thread
         self._log.info("stopped")
+
+    def _take_nothing_new(self) -> None:
+        """Refuse calls; a conversation that is open gets no further turns."""
+        self.core.engine.admission.draining = True
+        self._router.drain()
 
     def _close_metrics(self) -> None:
         metrics, self._metrics = self._metrics, None

@@ -15,6 +15,7 @@ from pointsman_server.config import (
     load_file,
     with_addresses,
     with_local_models,
+    with_transport,
 )
 from pointsman_server.domain.model import Capability, ModelState, Tier
 from pointsman_server.domain.money import Pricing
@@ -371,3 +372,13 @@ providers:
         "old": (False, "authorization"),
         "gate": (True, "x-api-key"),
     }
+
+
+def test_the_transport_is_the_fast_one_unless_another_is_named(load: Load) -> None:
+    config = load(OPENAI)
+    assert config.transport == "fast"
+    assert with_transport(config, None).transport == "fast"
+    assert with_transport(config, "grpc").transport == "grpc"
+    assert load(OPENAI + "server: {transport: grpc}\n").transport == "grpc"
+    with pytest.raises(ConfigError, match=r"server\.transport"):
+        load(OPENAI + "server: {transport: carrier-pigeon}\n")

@@ -382,7 +382,7 @@ async def test_a_handler_waits_until_there_is_room() -> None:
     serving = asyncio.create_task(app.call("Stream", client))
     await asyncio.sleep(1)
     assert made == [0, 1, 2, 3]
-    client.read.set()
+    client.read()
     await serving
     assert made == list(range(9))
     assert client.trailers == {b"grpc-status": b"0"}
@@ -416,7 +416,7 @@ async def test_a_call_that_sent_little_waits_for_others_to_be_read() -> None:
     serving = asyncio.create_task(app.call("Stream", client))
     await asyncio.sleep(60)
     assert not serving.done()
-    client.read.set()
+    client.read()
     await serving
     assert client.trailers == {b"grpc-status": b"0"}
 
@@ -432,9 +432,7 @@ async def test_a_call_that_is_read_slowly_is_not_ended() -> None:
     serving = asyncio.create_task(app.call("Stream", client))
     for _ in range(20):
         await asyncio.sleep(9)
-        client.read.set()
-        await asyncio.sleep(0)
-        client.read.clear()
+        client.read(1)
     await serving
     assert client.trailers == {b"grpc-status": b"0"}
 
@@ -484,6 +482,6 @@ async def test_what_has_ended_is_not_interrupted() -> None:
     serving = asyncio.create_task(app.call("Unary", client, (b"grpc-timeout", b"1S")))
     await asyncio.sleep(5)
     app.asgi.cut_off()
-    client.read.set()
+    client.read()
     await serving
     assert client.grpc_status.code == 5

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -273,16 +273,46 @@ async def test_those_who_are_cut_off_are_told_why() -> None:
         assert caught.value.details() == "the server is shutting down"
 
 
-async def test_a_stop_does_not_wait_for_those_who_do_not_read() -> None:
-    settings = GrpcSettings("127.0.0.1:0", max_drain_s=1)
+@pytest.mark.parametrize("max_drain_s", [0.5, 60.0])
+async def test_a_stop_does_not_wait_for_those_who_do_not_read(max_drain_s: float) -> None:
+    """Their connections are closed once no stop may take any longer."""
+    settings = GrpcSettings("127.0.0.1:0", max_drain_s=max_drain_s)
     async with running(settings) as server, http2(server.address) as client:
         _narrow(client)
         client.send(client.open(grpc_headers("/t.T/Flood")), ASKED, end=True)
         await until(lambda: server.handlers.yielded > MEBIBYTE)
         began = time.monotonic()
-        await server.transport.stop(1)
-        assert time.monotonic() - began < 3
+        await server.transport.stop(0.5)
+        assert time.monotonic() - began < 2.5
         assert len(server.handlers.closed) == 1
+        if max_drain_s < 1:
+            await client.wait_for(lambda: client.closed)
+
+
+async def test_new_clients_do_not_wait_for_a_drain_to_end() -> None:
+    """h2corn no longer accepts them then, and its socket still listens."""
+    async with running() as server:
+        call = server.method("Wait")(StringValue())
+        await call.read()
+        stopping = asyncio.create_task(server.transport.stop(60))
+        await asyncio.sleep(0.1)
+        async with grpc.aio.insecure_channel(server.address) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await channel.unary_unary("/t.T/Echo")(b"", timeout=5)  # type: ignore[arg-type]
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        server.handlers.go.set()
+        await stopping
+        assert isinstance(await call.read(), StringValue)
+
+
+async def test_only_http_2_is_spoken() -> None:
+    async with running() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with suppress(ConnectionError):
+            async with asyncio.timeout(5):
+                assert b"HTTP/1" not in await reader.read()
+        writer.close()
 
 
 async def test_a_port_is_free_again_after_a_stop() -> None:
