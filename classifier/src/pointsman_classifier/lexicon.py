@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -35,9 +36,11 @@ class Lexicon:
             stems: beginnings of words.
             signs: words of scripts that put no spaces between them.
         """
-        self._words = {form: tuple(english.split()) for form, english in words.items()}
-        self._stems = {form: tuple(english.split()) for form, english in stems.items()}
-        self._signs = {form: tuple(english.split()) for form, english in signs.items()}
+        # some hundred readings serve tens of thousands of forms: each is kept once
+        read = cache(lambda english: tuple(english.split()))
+        self._words = {form: read(english) for form, english in words.items()}
+        self._stems = {form: read(english) for form, english in stems.items()}
+        self._signs = {form: read(english) for form, english in signs.items()}
         self._longest_stem = max(map(len, stems), default=0)
         self._longest_sign = max(map(len, signs), default=0)
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import time
+
 from pointsman.v1.classification_pb2 import Classification
 from pointsman.v1.decision_pb2 import Decision, DecisionBasis, ExecutionStrategy, Ineligibility
+from pointsman.v1.router_service_pb2 import RouteRequest
 from pointsman_client import Client, Constraints
+from pointsman_client.messages import user
 from rich.console import Console
 from rich.text import Text
 
+from pointsman_server.api.call import Call
+from pointsman_server.api.router import RouterService
+from pointsman_server.app import build_core
 from pointsman_server.cli.answers import describe, estimates, sure_of
 from pointsman_server.cli.complete import Models
-from pointsman_server.cli.local import load_config, route_here
+from pointsman_server.cli.local import load_config, local_providers
 from pointsman_server.cli.options import ConfigFile, Json, Prompt, ServerAddress, prompt_text
 from pointsman_server.cli.runner import run_async
 from pointsman_server.cli.terminal import (
@@ -23,6 +30,7 @@ from pointsman_server.cli.terminal import (
     table,
     usd,
 )
+from pointsman_server.config import Config
 
 
 def explain(
@@ -41,7 +49,7 @@ def explain(
 
     async def decide() -> Decision:
         if server is None:
-            return await route_here(load_config(config), text, constraints)
+            return await _route_here(load_config(config), text, constraints)
         async with Client(server) as client:
             return await client.route(text, constraints=constraints, explain=True)
 
@@ -105,3 +113,17 @@ def _print_reading(console: Console, reading: Classification) -> None:
     )
     sure = ", ".join(sure_of(reading)) or "nothing"
     console.print(f"  {numbers} · sure of {sure}", style="dim")
+
+
+async def _route_here(config: Config, prompt: str, constraints: Constraints) -> Decision:
+    """Decide in this process. Starts no model and opens no socket."""
+    core = build_core(config, local_providers())
+    service = RouterService(core.engine, time.monotonic, config.timeouts.total_s)
+    request = RouteRequest(
+        messages=[user(prompt)], constraints=constraints.to_proto(), explain=True
+    )
+    try:
+        response = await service.route(request, Call(accepted_at=time.monotonic()))
+    finally:
+        await core.close()
+    return response.decision

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pointsman.v1.decision_pb2 import Decision
-from pointsman.v1.router_service_pb2 import RouteRequest
-from pointsman_client import Constraints
-from pointsman_client.messages import user
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from pointsman_server.api.call import Call
-from pointsman_server.api.router import RouterService
-from pointsman_server.app import LocalProviders, build_core
+from pointsman_server.app import LocalProviders
 from pointsman_server.cli.failures import NothingToRouteTo
 from pointsman_server.cli.options import environment
 from pointsman_server.cli.terminal import err
@@ -103,20 +96,6 @@ def local_providers() -> LocalProviders:
         return LocalProvider(name, servers, instructions)
 
     return make
-
-
-async def route_here(config: Config, prompt: str, constraints: Constraints) -> Decision:
-    """Decide in this process. Starts no model and opens no socket."""
-    core = build_core(config, local_providers())
-    service = RouterService(core.engine, time.monotonic, config.timeouts.total_s)
-    request = RouteRequest(
-        messages=[user(prompt)], constraints=constraints.to_proto(), explain=True
-    )
-    try:
-        response = await service.route(request, Call(accepted_at=time.monotonic()))
-    finally:
-        await core.close()
-    return response.decision
 
 
 def demo_models(*, mini: bool) -> tuple[LocalModel, ...]:

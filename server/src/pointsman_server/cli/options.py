@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pointsman_client import DEFAULT_TARGET
 
 from pointsman_server.cli.failures import UsageError
+from pointsman_server.transports.base import GrpcSettings
 
 MAX_STDIN_CHARACTERS = 4 * 1024 * 1024
 
@@ -32,7 +32,7 @@ ServerAddress = Annotated[
         "--server",
         "-s",
         envvar="POINTSMAN_SERVER",
-        help=f"Address of a running server ({DEFAULT_TARGET}).",
+        help=f"Address of a running server ({GrpcSettings().address}).",
     ),
 ]
 

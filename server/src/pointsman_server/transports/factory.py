@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pointsman_server.api.call import Service
 from pointsman_server.domain.clock import Monotonic
 from pointsman_server.transports.base import GrpcSettings, OnFault, Transport, TransportKind
-from pointsman_server.transports.fast import FastServer
-from pointsman_server.transports.grpc_aio import GrpcServer
 
 
 def make_server(
@@ -19,5 +17,11 @@ def make_server(
     on_fault: OnFault,
 ) -> Transport:
     """A transport that serves ``services``, not yet listening."""
-    server = FastServer if kind == "fast" else GrpcServer
-    return server(settings, services, clock, on_fault)
+    # only the one that serves is loaded: each brings some megabytes
+    if kind == "fast":
+        from pointsman_server.transports.fast import FastServer
+
+        return FastServer(settings, services, clock, on_fault)
+    from pointsman_server.transports.grpc_aio import GrpcServer
+
+    return GrpcServer(settings, services, clock, on_fault)

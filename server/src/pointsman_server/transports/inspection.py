@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from pointsman_server.api.call import BidiStream, Call, ServerStream, Service, Unary
 from pointsman_server.domain.errors import NotFound
@@ -70,9 +70,12 @@ class Health:
 def reflection_services(names: Sequence[str]) -> list[Service]:
     """What describes the services of these names, and itself."""
     own = (REFLECTION, REFLECTION_V1)
-    servicer = reflection.aio.ReflectionServicer((*names, *own))
 
     def describe(requests: AsyncIterator[Any], _: Call) -> AsyncGenerator[Any, None]:
+        # only here: it loads all of grpcio, which a server that nobody asks can do without
+        from grpc_reflection.v1alpha import reflection
+
+        servicer = reflection.aio.ReflectionServicer((*names, *own))
         answers: AsyncGenerator[Any, None] = servicer.ServerReflectionInfo(requests, None)
         return answers
 
