@@ -322,7 +322,7 @@ def test_ctrl_c_stops_a_turn_and_not_the_chat(tmp_path: Path) -> None:
         try:
             read_until(parent, "you")
             os.write(parent, b"Tell me a very long story about a red fox.\n")
-            read_until(parent, "local/smollm2-135m", "read in", "\n", " ")
+            read_until(parent, "local/smollm2-135m", "as asked", "\n", " ")
             time.sleep(0.5)  # some text of the story
             os.write(parent, b"\x03")
             read_until(parent, "stopped", "you")

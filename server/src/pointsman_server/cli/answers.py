@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pointsman.v1 import router_service_pb2
 from pointsman.v1.classification_pb2 import Classification, Complexity, Urgency
-from pointsman.v1.decision_pb2 import Decision
+from pointsman.v1.decision_pb2 import DECISION_BASIS_PINNED, Decision
 from pointsman.v1.router_service_pb2 import AttemptOutcome, AttemptReason, Completed
 from rich.console import Console
 from rich.text import Text
@@ -56,7 +56,7 @@ class AnswerPrinter:
     def _decision(self, decision: Decision) -> None:
         line = Text("→ ")
         line.append_text(self._colours.text(decision.model))
-        line.append(f"  {describe(decision.classification)}", style="dim")
+        line.append(f"  {describe(decision)}", style="dim")
         self._console.print(line)
         for reason in decision.reasons:
             self._console.print(Text(f"  because {reason}", style="dim"))
@@ -99,10 +99,11 @@ def in_short(reading: Classification) -> str:
     return " · ".join(parts)
 
 
-def describe(reading: Classification) -> str:
-    """A reading with its confidence and what it took; empty where there is none."""
+def describe(decision: Decision) -> str:
+    """What a decision was made from: the reading and what it took, if there is one."""
+    reading = decision.classification
     if not reading.classifier_version:
-        return ""
+        return "as asked" if decision.basis == DECISION_BASIS_PINNED else ""
     took = reading.duration.ToNanoseconds() / 1e9
     return f"{in_short(reading)}  (confidence {reading.confidence:.2f}, read in {millis(took)})"
 

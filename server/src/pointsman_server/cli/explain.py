@@ -65,7 +65,7 @@ def print_decision(decision: Decision) -> None:
     console, colours = out(), ModelColours()
     head = Text("→ ")
     head.append_text(colours.text(decision.model))
-    head.append(f"  {describe(decision.classification)}", style="dim")
+    head.append(f"  {describe(decision)}", style="dim")
     console.print(head)
     _print_reading(console, decision.classification)
     for reason in decision.reasons:
