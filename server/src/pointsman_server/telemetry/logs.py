@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TextIO
+from datetime import UTC, datetime
+from typing import TextIO
 from uuid import uuid4
 
 import msgspec
@@ -41,27 +41,60 @@ def configure(
 
     Every line has ``worker``, the number of this process among those that serve together, if any.
     """
-    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    write = _into(stream, shared=worker is not None)
     logger: structlog.BoundLogger = structlog.wrap_logger(
-        _Lines(_into(stream, shared=worker is not None)),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _render,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
+        write, processors=[], wrapper_class=_AT_LEVEL[settings.level]
     )
     # bound now: an unbound logger of structlog's is bound anew for every line
     return logger.bind() if worker is None else logger.bind(worker=worker)
 
 
-class _Lines:
-    """What structlog calls a logger: one method for each level, all of them `write`."""
+class _LineLogger(structlog.BoundLoggerBase):
+    """Structlog's bound logger for lines of JSON: what is bound, what is said, level and time.
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = write
+    In place of structlog's chain of processors, which costs several times as much: three lines a
+    request are a tenth of what a request costs.
+    """
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Say what only who looks for a fault wants to know."""
+        self._say("debug", event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Say what happens."""
+        self._say("info", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Say what somebody should look at."""
+        self._say("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Say what is wrong."""
+        self._say("error", event, fields)
+
+    def _say(self, level: str, event: str, fields: dict[str, object]) -> None:
+        fields |= self._context
+        fields["event"], fields["level"] = event, level
+        fields["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        self._logger(_encoded(fields))
+
+
+class _Info(_LineLogger):
+    def debug(self, event: str, **fields: object) -> None:
+        """Too little."""
+
+
+class _Warning(_Info):
+    def info(self, event: str, **fields: object) -> None:
+        """Too little."""
+
+
+class _Error(_Warning):
+    def warning(self, event: str, **fields: object) -> None:
+        """Too little."""
+
+
+_AT_LEVEL = {"debug": _LineLogger, "info": _Info, "warning": _Warning, "error": _Error}
 
 
 def _into(stream: TextIO | None, *, shared: bool) -> Callable[[bytes], object]:
@@ -70,11 +103,11 @@ def _into(stream: TextIO | None, *, shared: bool) -> Callable[[bytes], object]:
     return lambda line: stream.write(line.decode() + "\n")
 
 
-def _render(_logger: object, _method: str, event: MutableMapping[str, Any]) -> bytes:
+def _encoded(fields: dict[str, object]) -> bytes:
     try:
-        return _JSON.encode(event)
+        return _JSON.encode(fields)
     except (UnicodeError, TypeError, OverflowError):  # half a surrogate pair, say
-        return json.dumps(event, default=repr).encode()
+        return json.dumps(fields, default=repr).encode()
 
 
 class FaultLog:
