@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -92,6 +93,9 @@ async def start(server: Server) -> None:
         await server.core.close()
         mend = "; choose another with --address or --metrics" if isinstance(error, OSError) else ""
         raise CommandError(f"{error}{mend}") from None
+    # what was loaded lives for ever: it need not be looked through whenever garbage is collected
+    gc.collect()
+    gc.freeze()
 
 
 def _supervise(config: Config, path: Path | None, workers: int, *, banner: bool) -> None:
