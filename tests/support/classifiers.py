@@ -45,6 +45,7 @@ class GatedClassifier:
         self.read: list[str] = []
         self.threads: set[int] = set()
         self.busy = threading.Event()
+        self.tokens: int | None = None
         self._gate = threading.Semaphore(0)
         self._open = open_
 
@@ -62,4 +63,4 @@ class GatedClassifier:
         self.read.append(text)
         if "broken" in text:
             raise ValueError("it broke")
-        return raw_profile(tokens=len(text))
+        return raw_profile(tokens=len(text) if self.tokens is None else self.tokens)

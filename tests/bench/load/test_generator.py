@@ -164,7 +164,7 @@ async def test_two_processes_send_each_request_once() -> None:
 async def test_a_generator_that_saturates_says_so() -> None:
     """Far more is asked than one process can send: it sends late, and the run is not valid."""
     prepared = prepare(
-        LoadOptions(CHAT_MIXED, rate=4_000, duration_s=0.5, slice_s=0.5, warm_up_s=0, timeout_s=60)
+        LoadOptions(CHAT_MIXED, rate=20_000, duration_s=0.2, slice_s=0.2, warm_up_s=0, timeout_s=60)
     )
     async with routing() as router:
         result = result_of(prepared, await sent_to(router, prepared))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from pointsman_server.domain.attempts import AttemptReason
@@ -69,6 +70,8 @@ def test_asking_ends() -> None:
             assert race.tick(race.wake_at) == []
         assert len(budget.asked) == 26
         assert budget.asked[-1][1] > 30.0
+        times = [now for now, _ in budget.asked]
+        assert all(later - now > 0.001 for now, later in pairwise(times))
 
 
 def test_where_there_is_no_budget_nobody_asks_twice() -> None:
