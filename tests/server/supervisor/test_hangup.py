@@ -13,8 +13,8 @@ import pytest
 
 SCRIPT = """
 import signal, sys
-if sys.argv[1] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# said either way: the tests themselves may have been started with nohup
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1] == "nohup" else signal.SIG_DFL)
 from pointsman_server.supervisor.hangup import Terminal
 terminal = Terminal()
 signal.signal(signal.SIGHUP, lambda *_: None)
